@@ -1,0 +1,54 @@
+import type { Broker, BrokerCapabilities } from "./broker.ts";
+import { UnsupportedCapabilityError } from "./errors.ts";
+import { defaultPriority, type Message } from "./message.ts";
+import type { ResolvedTaskOptions } from "./task-options.ts";
+
+/** Refuses what a broker cannot keep of one enqueue. @throws UnsupportedCapabilityError */
+export function checkPublishable(
+  { name, capabilities }: Broker,
+  message: Pick<Message, "task" | "priority" | "policy">,
+  delay: number,
+): void {
+  if (delay > 0 && capabilities.delay === "refused")
+    throw unsupported("delay", `${name} keeps no delays: enqueue ${message.task} without \`delay\` and \`at\`.`);
+  if ((message.priority ?? defaultPriority) !== defaultPriority && capabilities.priority === "refused") {
+    throw unsupported("priority", `${name} keeps no priorities: enqueue ${message.task} without \`priority\`.`);
+  }
+  if (message.policy !== undefined)
+    checkPolicy(name, capabilities, {
+      task: message.task,
+      attempts: message.policy.attempts,
+      acknowledge: message.policy.acknowledge,
+    });
+}
+
+/** Refuses what a broker cannot keep of a task's definition, as a worker starts. @throws UnsupportedCapabilityError */
+export function checkRunnable({ name, capabilities }: Broker, task: string, options: ResolvedTaskOptions): void {
+  checkPolicy(name, capabilities, { task, attempts: options.retry.attempts, acknowledge: options.acknowledge });
+}
+
+interface DemandedPolicy {
+  readonly task: string;
+  readonly attempts: number | undefined;
+  readonly acknowledge: string | undefined;
+}
+
+function checkPolicy(
+  broker: string,
+  capabilities: BrokerCapabilities,
+  { task, attempts, acknowledge }: DemandedPolicy,
+): void {
+  if ((attempts ?? 1) > 1 && (capabilities.redelivery === "refused" || capabilities.delay === "refused")) {
+    throw unsupported("redelivery", `${broker} cannot retry: give the task ${task} \`retry: { attempts: 1 }\`.`);
+  }
+  if (capabilities.delivery === "at-most-once" && acknowledge !== undefined && acknowledge !== "received") {
+    throw unsupported(
+      "delivery",
+      `${broker} delivers at most once: give the task ${task} \`acknowledge: "received"\`.`,
+    );
+  }
+}
+
+function unsupported(capability: keyof BrokerCapabilities, message: string): UnsupportedCapabilityError {
+  return new UnsupportedCapabilityError(capability, message);
+}

@@ -1,0 +1,153 @@
+import type { BrokerAdmin, Unsubscribe } from "./broker.ts";
+import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
+import type { EnqueueOptions } from "./client/enqueue-options.ts";
+import { createEnqueuer, type EnqueueManyOptions, type EnqueueResult } from "./client/enqueuer.ts";
+import { type BareHandle, type Handle, TaskHandle } from "./client/handle.ts";
+import { createOutcomeReader, type HandleParts } from "./client/outcome-reader.ts";
+import { createProgressReader } from "./client/progress-reader.ts";
+import { createPublisher } from "./client/publisher.ts";
+import { composeEnqueue } from "./compose.ts";
+import type { ClientConfig } from "./config.ts";
+import { openConnections, resolveConnections } from "./connections.ts";
+import { parseDuration } from "./duration.ts";
+import { ConfigurationError } from "./errors.ts";
+import { type ClientEvent, createEmitter } from "./events.ts";
+import { silentLogger } from "./logger.ts";
+import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import { createSerializerSet } from "./serializer-set.ts";
+import type { CallableTask } from "./task.ts";
+
+/** A handle where results are configured; one with nothing but its id where `results` is `false`. */
+export type ClientHandle<TResults extends boolean, TResult> = TResults extends true ? Handle<TResult> : BareHandle;
+
+/** Enqueues tasks, and gives access to what became of them. Made by {@link createClient}. */
+export interface Client<TResults extends boolean = true> extends AsyncDisposable {
+  /**
+   * Hands a task to the broker and resolves once the broker has it. Calls of the same moment travel together.
+   *
+   * @throws ValidationError `INPUT_INVALID`; OptionError; SerializationError `NOT_SERIALIZABLE`; MessageError
+   * `MESSAGE_TOO_LARGE`, `HEADERS_TOO_LARGE`; UnsupportedCapabilityError for an option that the broker cannot keep;
+   * BrokerError `BROKER_UNAVAILABLE` (it may have been taken: enqueueing again with the same `id` is safe), `BROKER_FULL`.
+   */
+  enqueue<TInput, TResult>(
+    task: CallableTask<TInput, TResult>,
+    ...rest: EnqueueArguments<TInput>
+  ): Promise<ClientHandle<TResults, TResult>>;
+
+  /**
+   * Enqueues a task for each input, in batches, and answers per input, in order: one that is refused does not touch its
+   * neighbours. Rejects as a whole only for faults of `options`.
+   */
+  enqueueMany<TInput, TResult>(
+    task: CallableTask<TInput, TResult>,
+    inputs: readonly TInput[],
+    options?: EnqueueManyOptions<TInput>,
+  ): Promise<readonly EnqueueResult<ClientHandle<TResults, TResult>>[]>;
+
+  /** The handle of a task that was enqueued elsewhere or earlier. Asks nobody; its first wait or `get` does. */
+  handle<TResult>(
+    task: CallableTask<unknown, TResult>,
+    id: string,
+    options?: { readonly queue?: string },
+  ): ClientHandle<TResults, TResult>;
+
+  /** The messages that were given up on. */
+  readonly deadLetters: DeadLetters;
+  /** Looks into queues. @throws UnsupportedCapabilityError where the broker cannot be looked into. */
+  readonly queues: BrokerAdmin;
+  on(listener: (event: ClientEvent) => void): Unsubscribe;
+  /** Waits for enqueues under way, then closes. May be called twice. */
+  close(): Promise<void>;
+}
+
+type EnqueueArguments<TInput> = [TInput] extends [undefined]
+  ? [input?: undefined, options?: EnqueueOptions]
+  : undefined extends TInput
+    ? [input?: TInput, options?: EnqueueOptions]
+    : [input: TInput, options?: EnqueueOptions];
+
+/**
+ * Connects to the broker, the result backend and the state store of a configuration.
+ *
+ * @throws ConfigurationError `RESULTS_UNAVAILABLE` when no result backend can be found and `results` is not `false`,
+ * and those of the URL resolution; BrokerError `BROKER_UNAVAILABLE` when a server cannot be reached.
+ */
+export async function createClient<const TConfig extends ClientConfig>(
+  config: TConfig,
+): Promise<Client<TConfig["results"] extends false ? false : true>> {
+  const connections = await resolveConnections(config);
+  const { broker, results, state } = connections;
+  if (results === undefined && config.results !== false) {
+    throw new ConfigurationError(
+      "RESULTS_UNAVAILABLE",
+      `${broker.name} offers no result backend. Set \`results\` to one, or to false for handles that have only an id.`,
+    );
+  }
+  const logger = config.logger ?? silentLogger;
+  const middlewares = config.middlewares ?? [];
+  const serializers = createSerializerSet(config.serializer, config.serializers);
+  const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
+  const publisher = createPublisher(broker, parseDuration(config.publishTimeout ?? "30s", "publishTimeout"));
+  const readers =
+    results === undefined
+      ? undefined
+      : {
+          outcomes: createOutcomeReader({ results, broker, serializers }),
+          progress: createProgressReader(state, results),
+        };
+  const toHandle = (parts: HandleParts): BareHandle =>
+    readers === undefined ? { id: parts.id, task: parts.task } : new TaskHandle(parts, readers);
+  let closing: Promise<void> | undefined;
+  const enqueuer = createEnqueuer({
+    broker,
+    publish: composeEnqueue(middlewares, publisher.add) ?? publisher.add,
+    serializers,
+    maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
+    isClosed: () => closing !== undefined,
+    emitter,
+    toHandle,
+  });
+  const disconnect = await openConnections(connections, {
+    role: "client",
+    middlewares,
+    logger,
+    onBrokerEvent: (event) => emitter.emit(() => event),
+  });
+  const close = async (): Promise<void> => {
+    await publisher.drain();
+    await disconnect();
+  };
+  const client: ErasedClient = {
+    enqueue: (task, input, options) => enqueuer.enqueue(task, input, options),
+    enqueueMany: (task, inputs, options = {}) => enqueuer.enqueueMany(task, inputs, options),
+    handle: (task, id, options) => {
+      const { queue, resultTtl } = task.options;
+      return toHandle({
+        id: checkId(id),
+        task: task.name,
+        queue: options?.queue ?? queue,
+        enqueuedAt: undefined,
+        resultTtl,
+      });
+    },
+    deadLetters: createDeadLetters(broker, publisher),
+    get queues() {
+      return requireAdmin(broker);
+    },
+    on: emitter.on,
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+  // The types of tasks and handles are promises of the public signature; here they are erased.
+  return client as unknown as Client<TConfig["results"] extends false ? false : true>;
+}
+
+interface ErasedClient extends Pick<Client, "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
+  enqueue(task: CallableTask, input?: unknown, options?: EnqueueOptions): Promise<BareHandle>;
+  enqueueMany(
+    task: CallableTask,
+    inputs: readonly unknown[],
+    options?: EnqueueManyOptions<never>,
+  ): Promise<readonly EnqueueResult<BareHandle>[]>;
+  handle(task: CallableTask, id: string, options?: { readonly queue?: string }): BareHandle;
+}

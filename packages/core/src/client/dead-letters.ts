@@ -1,0 +1,91 @@
+import type { Broker, BrokerAdmin, QueueEntry, QueuePage } from "../broker.ts";
+import { UnsupportedCapabilityError } from "../errors.ts";
+import type { Publisher } from "./publisher.ts";
+
+/** The messages that were given up on, queue by queue. */
+export interface DeadLetters {
+  /** A page of them, newest first. */
+  list(queue: string, options?: { readonly limit?: number; readonly cursor?: string }): Promise<QueuePage>;
+  /** One by its key or its task's id. */
+  read(queue: string, key: string): Promise<QueueEntry | undefined>;
+  /**
+   * Enqueues them again, each as a new run with all its attempts, and removes them. A crash between the two leaves a
+   * letter whose replay the broker recognises as done. Bytes that are no message cannot be replayed and stay.
+   *
+   * @param keys - which; `"all"` for every one there is when the call begins.
+   */
+  replay(queue: string, keys: readonly string[] | "all"): Promise<ReplayReport>;
+  /** Removes them. Answers how many there were. */
+  drop(queue: string, keys: readonly string[] | "all"): Promise<number>;
+}
+
+/** What became of the keys: enqueued again, not found, or left because they cannot be replayed. */
+export interface ReplayReport {
+  readonly replayed: readonly string[];
+  readonly missing: readonly string[];
+  readonly left: readonly { readonly key: string; readonly reason: string }[];
+}
+
+const pageSize = 200;
+
+export function createDeadLetters(broker: Broker, publisher: Publisher): DeadLetters {
+  const replayOne = async (queue: string, entry: QueueEntry): Promise<string | undefined> => {
+    const { message, key } = entry;
+    if (message === undefined) return "these bytes are no message";
+    const { notBefore: _, expiresAt: __, ...kept } = message;
+    const result = await publisher.add({
+      message: { ...kept, run: message.run + 1, hop: message.hop + 1, attempt: 0, enqueuedAt: Date.now() },
+    });
+    if (result.status === "refused" || result.status === "unknown") return result.error.message;
+    await requireAdmin(broker).remove(queue, "dead", [key]);
+    return undefined;
+  };
+  const replay = async (queue: string, entries: readonly QueueEntry[]): Promise<ReplayReport> => {
+    const faults = await Promise.all(entries.map((entry) => replayOne(queue, entry)));
+    return {
+      replayed: entries.flatMap(({ key }, index) => (faults[index] === undefined ? [key] : [])),
+      missing: [],
+      left: entries.flatMap(({ key }, index) => (faults[index] === undefined ? [] : [{ key, reason: faults[index] }])),
+    };
+  };
+  return {
+    list: async (queue, options = {}) =>
+      requireAdmin(broker).list(queue, {
+        section: "dead",
+        limit: options.limit ?? pageSize,
+        ...(options.cursor !== undefined && { cursor: options.cursor }),
+      }),
+    read: async (queue, key) => requireAdmin(broker).read(queue, "dead", key),
+    drop: async (queue, keys) =>
+      keys === "all" ? requireAdmin(broker).purge(queue, "dead") : requireAdmin(broker).remove(queue, "dead", keys),
+    replay: async (queue, keys) => {
+      if (keys === "all") return replay(queue, await readAll(requireAdmin(broker), queue));
+      const found = await Promise.all(keys.map((key) => requireAdmin(broker).read(queue, "dead", key)));
+      const report = await replay(
+        queue,
+        found.filter((entry) => entry !== undefined),
+      );
+      return { ...report, missing: keys.filter((_, index) => found[index] === undefined) };
+    },
+  };
+}
+
+/** @throws UnsupportedCapabilityError where the broker cannot be looked into. */
+export function requireAdmin(broker: Broker): BrokerAdmin {
+  if (broker.admin !== undefined) return broker.admin;
+  throw new UnsupportedCapabilityError(
+    "inspection",
+    `${broker.name} cannot be looked into: it offers no queues, depths or dead letters to read.`,
+  );
+}
+
+async function readAll(admin: BrokerAdmin, queue: string): Promise<readonly QueueEntry[]> {
+  const entries: QueueEntry[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await admin.list(queue, { section: "dead", limit: pageSize, ...(cursor !== undefined && { cursor }) });
+    entries.push(...page.entries);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return entries;
+}

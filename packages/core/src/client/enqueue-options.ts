@@ -1,0 +1,115 @@
+import type { OutgoingMessage } from "../broker.ts";
+import { type Duration, parseDuration } from "../duration.ts";
+import { MessageError, OptionError } from "../errors.ts";
+import { createId } from "../id.ts";
+import { checkId, checkName, defaultPriority, headerBytes, type Message, maxHeaderBytes } from "../message.ts";
+import type { CallableTask } from "../task.ts";
+import { type ResolvedTaskOptions, resolveTaskOptions, type TaskOptions, toPolicy } from "../task-options.ts";
+
+/** Options of one enqueue; those of the task that are set here hold for this enqueue alone. */
+export interface EnqueueOptions extends TaskOptions {
+  /** The task's id: 1 to 200 letters, digits, `_.:-`. Enqueueing an id again while the broker remembers it does nothing. Default: a UUID of version 7. */
+  readonly id?: string;
+  /** How long it waits before it may start, by the broker's clock. Not together with `at`. */
+  readonly delay?: Duration;
+  /** The wall-clock time before which it must not start: a date or epoch milliseconds. One in the past means now. */
+  readonly at?: Date | number;
+  /** Travels to the handler; names as of tasks, all headers together at most 8 KiB. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What one call says of every message it makes: checked once, also for ten thousand inputs. */
+export interface MessageTemplate {
+  readonly fixed: Omit<Message, "id" | "body">;
+  readonly delay: number;
+  readonly resultTtl: number;
+}
+
+/** @throws OptionError `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID`; MessageError `HEADERS_TOO_LARGE`. */
+export function createTemplate(
+  task: CallableTask,
+  options: EnqueueOptions | undefined,
+  contentType: string,
+): MessageTemplate {
+  const now = Date.now();
+  if (options === undefined) return template(task, task.options, { now, delay: 0, contentType, extra: {} });
+  const subject = `enqueue of ${task.name}`;
+  const resolved = resolveTaskOptions(options, subject, task.options);
+  const policy = toPolicy(options, resolved);
+  const extra = {
+    ...(policy !== undefined && { policy }),
+    ...(options.headers !== undefined && { headers: checkHeaders(options.headers) }),
+  };
+  const made = template(task, resolved, { now, delay: resolveDelay(options, subject, now), contentType, extra });
+  if (options.headers !== undefined || policy !== undefined) checkHeaderSize(made.fixed, task.name);
+  return made;
+}
+
+export function fillTemplate(
+  { fixed, delay }: MessageTemplate,
+  id: string | undefined,
+  body: Uint8Array,
+): OutgoingMessage {
+  const message: Message = { id: id === undefined ? createId() : checkId(id), ...fixed, body };
+  return delay > 0 ? { message, delay } : { message };
+}
+
+interface TemplateParts {
+  readonly now: number;
+  readonly delay: number;
+  readonly contentType: string;
+  readonly extra: Pick<Message, "policy" | "headers">;
+}
+
+function template(
+  task: CallableTask,
+  options: ResolvedTaskOptions,
+  { now, delay, contentType, extra }: TemplateParts,
+): MessageTemplate {
+  const fixed = {
+    run: 0,
+    hop: 0,
+    task: task.name,
+    queue: options.queue,
+    attempt: 0,
+    enqueuedAt: now,
+    ...(delay > 0 && { notBefore: now + delay }),
+    ...(options.expires !== undefined && { expiresAt: now + delay + options.expires }),
+    ...(options.priority !== defaultPriority && { priority: options.priority }),
+    contentType,
+    ...extra,
+  };
+  return { fixed, delay, resultTtl: options.resultTtl };
+}
+
+function resolveDelay({ delay, at }: EnqueueOptions, subject: string, now: number): number {
+  if (delay !== undefined && at !== undefined)
+    throw new OptionError("OPTION_INVALID", `${subject}: expected \`delay\` or \`at\`, got both.`);
+  if (at === undefined) return delay === undefined ? 0 : parseDuration(delay, `${subject}, delay`);
+  const time = typeof at === "number" ? at : at.getTime();
+  if (!Number.isFinite(time))
+    throw new OptionError(
+      "OPTION_INVALID",
+      `${subject}, at: expected a valid date or epoch milliseconds, got ${String(at)}.`,
+    );
+  return Math.max(0, time - now);
+}
+
+function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) {
+    checkName("header", name);
+    if (typeof value !== "string")
+      throw new OptionError("OPTION_INVALID", `Header ${name}: expected a string, got ${typeof value}.`);
+  }
+  return { ...headers };
+}
+
+function checkHeaderSize(fixed: MessageTemplate["fixed"], task: string): void {
+  const bytes = headerBytes({ id: "0".repeat(200), ...fixed, body: new Uint8Array() });
+  if (bytes > maxHeaderBytes) {
+    throw new MessageError(
+      "HEADERS_TOO_LARGE",
+      `Enqueue of ${task}: expected headers of at most ${maxHeaderBytes} bytes, got ${bytes}. Put what is large into the input.`,
+    );
+  }
+}

@@ -1,0 +1,126 @@
+import type { Broker, OutgoingMessage, PublishResult } from "../broker.ts";
+import { checkPublishable } from "../capability-checks.ts";
+import { ClosedError, MessageError } from "../errors.ts";
+import type { ClientEvent, Emitter, TaskEvent } from "../events.ts";
+import type { Message } from "../message.ts";
+import { validate } from "../schema.ts";
+import type { SerializerSet } from "../serializer-set.ts";
+import type { CallableTask } from "../task.ts";
+import { createTemplate, type EnqueueOptions, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
+import type { BareHandle } from "./handle.ts";
+import type { HandleParts } from "./outcome-reader.ts";
+
+export interface EnqueueManyOptions<TInput> extends Omit<EnqueueOptions, "id"> {
+  /** The id of each task. Default: a UUID of version 7. */
+  readonly id?: (input: TInput, index: number) => string;
+}
+
+export type EnqueueResult<THandle> =
+  | { readonly status: "accepted" | "duplicate"; readonly handle: THandle }
+  /** `error` is taskferry's own, or what a middleware, schema or serializer of yours threw. */
+  | { readonly status: "refused"; readonly error: Error };
+
+/** Makes messages of inputs and hands them to the broker. */
+export interface Enqueuer {
+  enqueue(task: CallableTask, input: unknown, options: EnqueueOptions | undefined): Promise<BareHandle>;
+  enqueueMany(
+    task: CallableTask,
+    inputs: readonly unknown[],
+    options: EnqueueManyOptions<never>,
+  ): Promise<readonly EnqueueResult<BareHandle>[]>;
+}
+
+export interface EnqueuerParts {
+  readonly broker: Broker;
+  /** Through all middlewares to the broker. */
+  readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
+  readonly serializers: SerializerSet;
+  readonly maxBodyBytes: number;
+  readonly isClosed: () => boolean;
+  readonly emitter: Emitter<ClientEvent>;
+  readonly toHandle: (parts: HandleParts) => BareHandle;
+}
+
+interface Published {
+  readonly outgoing: OutgoingMessage;
+  readonly result: PublishResult;
+}
+
+export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
+  const { broker, serializers, isClosed } = parts;
+  const prepare = (task: CallableTask, options: EnqueueOptions | undefined): MessageTemplate => {
+    const template = createTemplate(task, options, serializers.contentType);
+    checkPublishable(broker, template.fixed, template.delay);
+    return template;
+  };
+  const publishOne = (
+    task: CallableTask,
+    template: MessageTemplate,
+    item: { readonly input: unknown; readonly id: string | undefined },
+  ): Promise<Published> => {
+    if (isClosed()) throw new ClosedError("The client");
+    if (task.input === undefined) return send(parts, template, item);
+    // The original is sent: what the schema makes of it is for the worker to find again.
+    const checked = validate(task.input, item.input, { code: "INPUT_INVALID", name: `The input of ${task.name}` });
+    return checked instanceof Promise ? checked.then(() => send(parts, template, item)) : send(parts, template, item);
+  };
+  return {
+    enqueue: async (task, input, options) => {
+      const template = prepare(task, options);
+      const answer = answerFor(parts, await publishOne(task, template, { input, id: options?.id }), template.resultTtl);
+      if (answer.status === "refused") throw answer.error;
+      return answer.handle;
+    },
+    enqueueMany: async (task, inputs, { id, ...options }) => {
+      const template = prepare(task, options);
+      const one = async (input: unknown, index: number): Promise<EnqueueResult<BareHandle>> => {
+        try {
+          return answerFor(
+            parts,
+            await publishOne(task, template, { input, id: id?.(input as never, index) }),
+            template.resultTtl,
+          );
+        } catch (error) {
+          return { status: "refused", error: error instanceof Error ? error : new Error(String(error)) };
+        }
+      };
+      return Promise.all(inputs.map(one));
+    },
+  };
+}
+
+async function send(
+  { serializers, maxBodyBytes, publish }: EnqueuerParts,
+  template: MessageTemplate,
+  { input, id }: { readonly input: unknown; readonly id: string | undefined },
+): Promise<Published> {
+  const body = serializers.serialize(input);
+  if (body.length > maxBodyBytes) throw tooLarge(template.fixed.task, body.length, maxBodyBytes);
+  const outgoing = fillTemplate(template, id, body);
+  return { outgoing, result: await publish(outgoing) };
+}
+
+function answerFor(
+  { emitter, toHandle }: EnqueuerParts,
+  { outgoing: { message }, result }: Published,
+  resultTtl: number,
+): EnqueueResult<BareHandle> {
+  if (result.status === "refused" || result.status === "unknown") return { status: "refused", error: result.error };
+  emitter.emit(() => ({
+    type: result.status === "duplicate" ? "task.duplicate" : "task.enqueued",
+    ...describe(message),
+  }));
+  const { id, task, queue, enqueuedAt } = message;
+  return { status: result.status, handle: toHandle({ id, task, queue, enqueuedAt, resultTtl }) };
+}
+
+function tooLarge(task: string, bytes: number, limit: number): MessageError {
+  return new MessageError(
+    "MESSAGE_TOO_LARGE",
+    `Enqueue of ${task}: expected an input of at most ${limit} bytes when serialized, got ${bytes}. Send a reference to the data, or raise \`maxBodyBytes\` in client and worker.`,
+  );
+}
+
+function describe({ id, task, queue, attempt, run }: Message): TaskEvent {
+  return { at: Date.now(), id, task, queue, attempt, run };
+}

@@ -1,0 +1,167 @@
+import { createBatcher } from "../batcher.ts";
+import type { Broker } from "../broker.ts";
+import { type Duration, parseDuration } from "../duration.ts";
+import { reviveError } from "../error-record.ts";
+import { ResultMissingError, ResultTimeoutError, TaskCancelledError, TaskFailedError } from "../errors.ts";
+import { idTime } from "../id.ts";
+import type { Outcome, StoredOutcome } from "../outcome.ts";
+import type { ResultBackend } from "../result-backend.ts";
+import type { SerializerSet } from "../serializer-set.ts";
+
+/** How long a wait may last. Default: for ever. */
+export interface WaitLimits {
+  readonly signal?: AbortSignal;
+  readonly timeout?: Duration;
+}
+
+/**
+ * What is known of a task: its outcome, or `pending` (it waits, is delayed or runs), `expired` (it ended longer ago than
+ * its outcome is kept) or `unknown` (no trace of it).
+ */
+export type TaskStatus<TResult = unknown> =
+  | Outcome<TResult>
+  | { readonly status: "pending" | "expired" | "unknown"; readonly id: string };
+
+/** What is known of an enqueued task without asking. */
+export interface HandleParts {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  /** When this client enqueued it; `undefined` for one attached by id. */
+  readonly enqueuedAt: number | undefined;
+  readonly resultTtl: number;
+}
+
+/** Reads and awaits outcomes for handles. */
+export interface OutcomeReader {
+  result(parts: HandleParts, limits?: WaitLimits): Promise<unknown>;
+  outcome(parts: HandleParts, limits?: WaitLimits): Promise<Outcome>;
+  get(parts: HandleParts): Promise<TaskStatus>;
+}
+
+export interface OutcomeReaderParts {
+  readonly results: ResultBackend;
+  readonly broker: Broker;
+  readonly serializers: SerializerSet;
+}
+
+export function createOutcomeReader({ results, broker, serializers }: OutcomeReaderParts): OutcomeReader {
+  const reads = createBatcher<string, StoredOutcome | undefined>({
+    run: (ids) => results.get(ids),
+    maxItems: 500,
+    maxInFlight: 4,
+  });
+
+  const get = async (parts: HandleParts): Promise<TaskStatus> => {
+    // It may end between a look for its outcome and one into its queue, and change its section during the latter.
+    for (let look = 0; look < 3; look += 1) {
+      const stored = await reads.add(parts.id);
+      if (stored !== undefined) return readOutcome(stored, serializers);
+      if (isRecent(parts) || (await isQueued(broker, parts))) return { status: "pending", id: parts.id };
+    }
+    return { status: hasOutlived(parts) ? "expired" : "unknown", id: parts.id };
+  };
+  const outcome = async (parts: HandleParts, limits: WaitLimits = {}): Promise<Outcome> => {
+    const stop = new AbortController();
+    const unlink = linkLimits(parts.id, limits, stop);
+    try {
+      // A handle attached by id may name a task that was never there, or whose outcome is gone: look, while waiting.
+      if (!isRecent(parts))
+        void get(parts).then(
+          (status) => stopUnlessPossible(status, stop),
+          () => undefined,
+        );
+      return readOutcome(await results.wait(parts.id, { signal: stop.signal }), serializers);
+    } finally {
+      unlink();
+    }
+  };
+  return { get, outcome, result: async (parts, limits) => unwrap(await outcome(parts, limits)) };
+}
+
+/** Enqueued by this client, and no longer ago than its outcome would be kept: it cannot have expired. */
+function isRecent({ enqueuedAt, resultTtl }: HandleParts): boolean {
+  return enqueuedAt !== undefined && Date.now() - enqueuedAt < resultTtl;
+}
+
+function hasOutlived({ id, enqueuedAt, resultTtl }: HandleParts): boolean {
+  const since = enqueuedAt ?? idTime(id);
+  return since !== undefined && Date.now() - since >= resultTtl;
+}
+
+async function isQueued(broker: Broker, { id, queue }: HandleParts): Promise<boolean> {
+  const { admin } = broker;
+  // A broker that cannot be looked into gives no reason to believe that the task is gone.
+  if (admin === undefined) return true;
+  for (const section of ["ready", "delayed", "running"] as const) {
+    if ((await admin.read(queue, section, id)) !== undefined) return true;
+  }
+  return false;
+}
+
+function linkLimits(id: string, { signal, timeout }: WaitLimits, stop: AbortController): () => void {
+  const milliseconds = timeout === undefined ? undefined : parseDuration(timeout, "timeout");
+  const timer =
+    milliseconds === undefined
+      ? undefined
+      : setTimeout(() => stop.abort(new ResultTimeoutError(id, milliseconds)), milliseconds);
+  const onAbort = (): void => stop.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  };
+}
+
+function stopUnlessPossible(status: TaskStatus, stop: AbortController): void {
+  if (status.status === "expired") {
+    stop.abort(
+      new ResultMissingError(
+        "RESULT_EXPIRED",
+        status.id,
+        `Task ${status.id} ended longer ago than its outcome is kept (\`resultTtl\`).`,
+      ),
+    );
+  }
+  if (status.status === "unknown") {
+    stop.abort(
+      new ResultMissingError(
+        "RESULT_UNKNOWN",
+        status.id,
+        `Task ${status.id} is not known: it neither waits nor runs in its queue, and has no outcome. Check the id, the task's queue, the broker and the result backend.`,
+      ),
+    );
+  }
+}
+
+function readOutcome(stored: StoredOutcome, serializers: SerializerSet): Outcome {
+  const { ttl: _, result, error, reason, code, status, ...base } = stored;
+  switch (status) {
+    case "succeeded":
+      return {
+        ...base,
+        status,
+        result: result === undefined ? undefined : serializers.deserialize(result.contentType, result.body),
+      };
+    case "failed":
+      return { ...base, status, error: error ?? { name: "Error", message: "no error was recorded" } };
+    case "cancelled":
+      return { ...base, status, reason: reason ?? "", code: code ?? "TASK_CANCELLED" };
+  }
+}
+
+function unwrap(outcome: Outcome): unknown {
+  switch (outcome.status) {
+    case "succeeded":
+      return outcome.result;
+    case "failed":
+      throw new TaskFailedError(
+        outcome,
+        `Task ${outcome.task} (${outcome.id}) failed: ${outcome.error.name}: ${outcome.error.message}`,
+        reviveError(outcome.error),
+      );
+    case "cancelled":
+      throw new TaskCancelledError(outcome.code, outcome.id, outcome.reason);
+  }
+}

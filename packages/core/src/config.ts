@@ -1,0 +1,87 @@
+import type { Broker } from "./broker.ts";
+import type { Duration } from "./duration.ts";
+import type { Handler } from "./handler.ts";
+import type { Logger } from "./logger.ts";
+import type { Middleware } from "./middleware.ts";
+import type { ResultBackend } from "./result-backend.ts";
+import type { Serializer } from "./serializer.ts";
+import type { StateStore } from "./state-store.ts";
+
+/** What client and worker share: where messages, outcomes and state go. Most applications keep it in `taskferry.config.ts`. */
+export interface ConnectionConfig {
+  /**
+   * A broker, or a URL whose scheme names its package. Absent: `sqlite:.taskferry/queue.db`, and an error
+   * (`BROKER_NOT_SET`) when NODE_ENV is `production`.
+   */
+  readonly broker?: Broker | string | undefined;
+  /** Where outcomes are kept. Absent: what the broker's package offers. `false`: nowhere. */
+  readonly results?: ResultBackend | string | false | undefined;
+  /** Where small shared state is kept. Absent: what the result backend's or the broker's package offers. `false`: nowhere. */
+  readonly state?: StateStore | string | false | undefined;
+  /** Writes inputs and results. Default `jsonSerializer()`. */
+  readonly serializer?: Serializer;
+  /** More formats that are read, beside `serializer` and JSON. */
+  readonly serializers?: readonly Serializer[];
+  /** The first is the outermost. */
+  readonly middlewares?: readonly Middleware[];
+  /** Schemes of URLs beside those of the @taskferry packages. */
+  readonly schemes?: UrlSchemes;
+  /** Where relative paths begin and packages are looked for. Default: the nearest folder from the working directory up with a package.json. */
+  readonly root?: string;
+  /** Bytes of a serialized input at most. Default 1 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Client: logs nothing unless given. Worker: JSON lines on standard error unless given. */
+  readonly logger?: Logger;
+}
+
+/** What a client needs. */
+export interface ClientConfig extends ConnectionConfig {
+  /** How long an enqueue may wait for the broker, outages included. Default `"30s"`. */
+  readonly publishTimeout?: Duration;
+}
+
+/** What a worker needs. */
+export interface WorkerConfig extends ConnectionConfig {
+  /** Handlers by value, or modules (path or URL) whose exported handlers are collected. */
+  readonly handlers?: readonly (Handler | string | URL)[];
+  /** The queues to work on. Default: those of the handlers' tasks, with a concurrency of 10 each. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>;
+  /** Names it in outcomes, events and logs. Default: host name, process id and a random part. */
+  readonly name?: string;
+  /** For how long a delivery belongs to this worker unless renewed; it is renewed at a third of it. Default `"30s"`. */
+  readonly lease?: Duration;
+  /**
+   * Deliveries of one message after which it goes to the dead letters unrun. Default 10. From the third on it runs with
+   * no other beside it at first, so that a task that kills its worker each time takes no other along.
+   */
+  readonly maxDeliveries?: number;
+  readonly shutdown?: ShutdownOptions;
+}
+
+export interface QueueOptions {
+  /** Handlers that run at once. Default 10. */
+  readonly concurrency?: number;
+}
+
+/** The stages of a stop. A stage ends early when there is nothing left to wait for. */
+export interface ShutdownOptions {
+  /** How long running handlers may go on. Default `"25s"`. */
+  readonly timeout?: Duration;
+  /** How long they may go on after their signals aborted. Default `"2s"`. */
+  readonly grace?: Duration;
+}
+
+/** A whole configuration, as `taskferry.config.ts` exports it. */
+export interface Config extends ClientConfig, WorkerConfig {}
+
+/** Makes implementations from URLs, by scheme with its colon, such as `"redis:"`. Packages export theirs as `schemes`. */
+export interface UrlSchemes {
+  readonly brokers?: Readonly<Record<string, (url: string) => Broker>>;
+  readonly results?: Readonly<Record<string, (url: string) => ResultBackend>>;
+  readonly states?: Readonly<Record<string, (url: string) => StateStore>>;
+}
+
+/** Gives `config` back, checked by the compiler. */
+export function defineConfig<const TConfig extends Config>(config: TConfig): TConfig {
+  return config;
+}

@@ -1,0 +1,158 @@
+// biome-ignore-all assist/source/organizeImports: in the order of a task's life, as a table of contents
+// The life of one task, in order. A name that is not listed here is not public.
+
+// Tasks and their handlers
+export type { CallableTask, Task, TaskInput, TaskOutput } from "./task.ts";
+export { defineTask, isTask } from "./task.ts";
+export type { ResolvedTaskOptions, RetryOptions, TaskOptions } from "./task-options.ts";
+export { defaultTaskOptions } from "./task-options.ts";
+export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
+export { type } from "./schema.ts";
+export type { HandledTask, Handler, HandlerContext } from "./handler.ts";
+export { isHandler } from "./handler.ts";
+export type { Duration } from "./duration.ts";
+export { parseDuration } from "./duration.ts";
+
+// Configuration
+export type {
+  ClientConfig,
+  Config,
+  ConnectionConfig,
+  QueueOptions,
+  ShutdownOptions,
+  UrlSchemes,
+  WorkerConfig,
+} from "./config.ts";
+export { defineConfig } from "./config.ts";
+export type { Connections } from "./connections.ts";
+export { resolveConnections } from "./connections.ts";
+export { findRoot } from "./root.ts";
+export { redactUrl } from "./url-schemes.ts";
+
+// Client
+export type { Client, ClientHandle } from "./client.ts";
+export { createClient } from "./client.ts";
+export type { EnqueueOptions } from "./client/enqueue-options.ts";
+export type { EnqueueManyOptions, EnqueueResult } from "./client/enqueuer.ts";
+export type { BareHandle, Handle } from "./client/handle.ts";
+export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
+export type { Progress } from "./progress.ts";
+export type { DeadLetters, ReplayReport } from "./client/dead-letters.ts";
+
+// Messages and serializers
+export type { Message, MessagePolicy } from "./message.ts";
+export {
+  checkId,
+  checkName,
+  decodeMessage,
+  dedupeId,
+  defaultMaxBodyBytes,
+  defaultPriority,
+  encodeMessage,
+  fromHeaders,
+  maxHeaderBytes,
+  toHeaders,
+} from "./message.ts";
+export type { Serializer } from "./serializer.ts";
+export type { JsonSerializerOptions } from "./serializers/json.ts";
+export { jsonSerializer } from "./serializers/json.ts";
+
+// Brokers
+export type {
+  Broker,
+  BrokerAdmin,
+  BrokerCapabilities,
+  BrokerEvent,
+  ConsumeOptions,
+  Consumer,
+  DeadLetterReason,
+  Delivery,
+  ListOptions,
+  MalformedDelivery,
+  OutgoingMessage,
+  PublishOptions,
+  PublishResult,
+  QueueEntry,
+  QueuePage,
+  QueueSection,
+  ReadableDelivery,
+  Settlement,
+  SettleResult,
+  Support,
+  Unsubscribe,
+} from "./broker.ts";
+export type { Connectable } from "./lifecycle.ts";
+export { countedLifecycle, monotonicNow } from "./lifecycle.ts";
+
+// Worker
+export type { Worker, WorkerOptions, WorkerStatus } from "./worker.ts";
+export { createWorker } from "./worker.ts";
+export type {
+  FoundHandler,
+  FoundHandlers,
+  HandlerProblem,
+  HandlerSources,
+  LoadModule,
+} from "./worker/load-handlers.ts";
+export { findHandlers, loadHandlers } from "./worker/load-handlers.ts";
+
+// Middlewares and events
+export type { Execution, Middleware } from "./middleware.ts";
+export { shortCircuit } from "./middleware.ts";
+export type { ClientEvent, ConnectionEvent, TaskEvent, TaskferryEvent, WorkerEvent } from "./events.ts";
+
+// Outcomes, results and state
+export type {
+  CancelledOutcome,
+  ErrorRecord,
+  FailedOutcome,
+  Outcome,
+  StoredOutcome,
+  SucceededOutcome,
+} from "./outcome.ts";
+export { decodeOutcome, encodeOutcome } from "./outcome.ts";
+export type { ResultBackend, ResultCapabilities, WaitOptions } from "./result-backend.ts";
+export type {
+  StateChange,
+  StateDelete,
+  StateEntry,
+  StateKey,
+  StatePage,
+  StatePut,
+  StatePutResult,
+  StateStore,
+} from "./state-store.ts";
+export { maxStateValueBytes } from "./state-store.ts";
+
+// Memory
+export type { MemoryBroker, MemoryOptions } from "./memory/broker.ts";
+export { memory } from "./memory/broker.ts";
+export type { MemoryResults } from "./memory/results.ts";
+export { memoryResults } from "./memory/results.ts";
+export { memoryState } from "./memory/state.ts";
+
+// Logs and errors
+export type { Logger } from "./logger.ts";
+export { jsonLogger, silentLogger } from "./logger.ts";
+export type { ErrorCode, ValidationIssue } from "./errors.ts";
+export {
+  AbortedError,
+  BrokerError,
+  CancelTask,
+  ClosedError,
+  ConfigurationError,
+  FailTask,
+  isTaskferryError,
+  MessageError,
+  MiddlewareError,
+  OptionError,
+  ResultMissingError,
+  ResultTimeoutError,
+  RetryLater,
+  SerializationError,
+  TaskCancelledError,
+  TaskFailedError,
+  TaskferryError,
+  UnsupportedCapabilityError,
+  ValidationError,
+} from "./errors.ts";

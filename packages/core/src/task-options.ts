@@ -1,0 +1,137 @@
+import { type Duration, parseDuration } from "./duration.ts";
+import { OptionError } from "./errors.ts";
+import { checkName, defaultPriority, type MessagePolicy } from "./message.ts";
+
+/** How a task is run. Each can be set again for one enqueue. `docs/defaults.md` lists all defaults. */
+export interface TaskOptions {
+  /** The queue it waits in. Default `"default"`. */
+  readonly queue?: string;
+  /** What a failure leads to. Default: one attempt, then the dead letters. */
+  readonly retry?: RetryOptions;
+  /** How long one execution may take before its signal aborts and it counts as failed. Default: no limit. */
+  readonly timeout?: Duration;
+  /** 9 first, 0 last. Default 4. */
+  readonly priority?: number;
+  /** How long after the enqueue (or after its delay) it may still start; then it is cancelled with `TASK_EXPIRED`. Default: for ever. */
+  readonly expires?: Duration;
+  /** How long its outcome is kept. Default `"1d"`. */
+  readonly resultTtl?: Duration;
+  /**
+   * When the broker may forget the message. `"stored"` (default): once the outcome is stored; a crash at any point runs
+   * it again. `"executed"`: once the handler has ended; a crash before the outcome is stored loses the outcome.
+   * `"received"`: before the handler starts; a crash loses the task, and there is one attempt.
+   */
+  readonly acknowledge?: "stored" | "executed" | "received";
+}
+
+export interface RetryOptions {
+  /** Executions that may fail, the first included: 1 to 1,000. Default 1. */
+  readonly attempts?: number;
+  /**
+   * The n-th retry waits a random time between 0 and `from` times 2 to the power of n - 1, at most `to` ("full jitter").
+   * Default `{ from: "1s", to: "5m" }`.
+   */
+  readonly backoff?: { readonly from: Duration; readonly to: Duration };
+}
+
+/** Task options with every default filled in and durations in milliseconds. */
+export interface ResolvedTaskOptions {
+  readonly queue: string;
+  readonly retry: { readonly attempts: number; readonly backoff: { readonly from: number; readonly to: number } };
+  readonly timeout: number | undefined;
+  readonly priority: number;
+  readonly expires: number | undefined;
+  readonly resultTtl: number;
+  readonly acknowledge: "stored" | "executed" | "received";
+}
+
+export const defaultTaskOptions: ResolvedTaskOptions = {
+  queue: "default",
+  retry: { attempts: 1, backoff: { from: 1_000, to: 300_000 } },
+  timeout: undefined,
+  priority: defaultPriority,
+  expires: undefined,
+  resultTtl: 86_400_000,
+  acknowledge: "stored",
+};
+
+/**
+ * Fills in defaults and checks ranges.
+ *
+ * @param subject - opens the error messages.
+ * @throws OptionError `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID`.
+ */
+export function resolveTaskOptions(
+  options: TaskOptions,
+  subject: string,
+  base: ResolvedTaskOptions = defaultTaskOptions,
+): ResolvedTaskOptions {
+  const attempts = options.retry?.attempts ?? base.retry.attempts;
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000)
+    throw invalid(`${subject}, retry.attempts`, "a whole number from 1 to 1,000", attempts);
+  const priority = options.priority ?? base.priority;
+  if (!Number.isInteger(priority) || priority < 0 || priority > 9)
+    throw invalid(`${subject}, priority`, "a whole number from 0 to 9", priority);
+  const acknowledge = options.acknowledge ?? base.acknowledge;
+  if (acknowledge !== "stored" && acknowledge !== "executed" && acknowledge !== "received") {
+    throw invalid(`${subject}, acknowledge`, '"stored", "executed" or "received"', acknowledge);
+  }
+  const timeout = options.timeout === undefined ? base.timeout : parseDuration(options.timeout, `${subject}, timeout`);
+  if (timeout === 0) throw invalid(`${subject}, timeout`, "more than 0 ms", timeout);
+  return {
+    queue: options.queue === undefined ? base.queue : checkName("queue", options.queue),
+    retry: { attempts, backoff: resolveBackoff(options.retry?.backoff, subject) ?? base.retry.backoff },
+    timeout,
+    priority,
+    expires: options.expires === undefined ? base.expires : parseDuration(options.expires, `${subject}, expires`),
+    resultTtl:
+      options.resultTtl === undefined ? base.resultTtl : parseDuration(options.resultTtl, `${subject}, resultTtl`),
+    acknowledge,
+  };
+}
+
+/** What of `options` must travel with a message because the worker applies it: nothing unless set for this enqueue. */
+export function toPolicy(options: TaskOptions, resolved: ResolvedTaskOptions): MessagePolicy | undefined {
+  const { retry, timeout, resultTtl, acknowledge } = options;
+  if (retry === undefined && timeout === undefined && resultTtl === undefined && acknowledge === undefined)
+    return undefined;
+  return {
+    ...(retry?.attempts !== undefined && { attempts: resolved.retry.attempts }),
+    ...(retry?.backoff !== undefined && { backoff: resolved.retry.backoff }),
+    ...(resolved.timeout !== undefined && timeout !== undefined && { timeout: resolved.timeout }),
+    ...(resultTtl !== undefined && { resultTtl: resolved.resultTtl }),
+    ...(acknowledge !== undefined && { acknowledge: resolved.acknowledge }),
+  };
+}
+
+/** The options that hold for one message: its policy over those of its task. */
+export function applyPolicy(policy: MessagePolicy | undefined, base: ResolvedTaskOptions): ResolvedTaskOptions {
+  if (policy === undefined) return base;
+  const { attempts, backoff, timeout, resultTtl, acknowledge } = policy;
+  const retry = { ...(attempts !== undefined && { attempts }), ...(backoff !== undefined && { backoff }) };
+  return resolveTaskOptions(
+    {
+      retry,
+      ...(timeout !== undefined && { timeout }),
+      ...(resultTtl !== undefined && { resultTtl }),
+      ...(acknowledge !== undefined && { acknowledge }),
+    },
+    "policy of the message",
+    base,
+  );
+}
+
+function resolveBackoff(
+  backoff: RetryOptions["backoff"],
+  subject: string,
+): { readonly from: number; readonly to: number } | undefined {
+  if (backoff === undefined) return undefined;
+  const from = parseDuration(backoff.from, `${subject}, retry.backoff.from`);
+  const to = parseDuration(backoff.to, `${subject}, retry.backoff.to`);
+  if (to < from) throw invalid(`${subject}, retry.backoff`, "`to` not below `from`", backoff);
+  return { from, to };
+}
+
+function invalid(option: string, expected: string, found: unknown): OptionError {
+  return new OptionError("OPTION_INVALID", `${option}: expected ${expected}, got ${JSON.stringify(found)}.`);
+}

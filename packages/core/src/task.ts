@@ -1,0 +1,86 @@
+import type { Handler, HandlerContext } from "./handler.ts";
+import { createHandler } from "./handler.ts";
+import { checkName } from "./message.ts";
+import { checkSchema, type Schema, type SchemaInput, type SchemaOutput } from "./schema.ts";
+import { type ResolvedTaskOptions, resolveTaskOptions, type TaskOptions } from "./task-options.ts";
+
+const taskBrand = Symbol.for("taskferry.task");
+
+/** What a caller needs of a task: its two types, its name and its options. */
+export interface CallableTask<TCallerInput = unknown, TCallerOutput = unknown> {
+  readonly name: string;
+  readonly options: ResolvedTaskOptions;
+  readonly input: Schema | undefined;
+  readonly output: Schema | undefined;
+  /** Carries the types; never set. */
+  readonly "~types"?: { readonly callerInput: TCallerInput; readonly callerOutput: TCallerOutput };
+}
+
+/**
+ * A named, typed unit of work; a value that both sides import. It loads no handler, opens no connection and registers
+ * nothing. Its four types: what a caller gives, what the handler gets, what the handler returns, what a caller gets.
+ */
+export interface Task<
+  TCallerInput = unknown,
+  THandlerInput = TCallerInput,
+  THandlerOutput = unknown,
+  TCallerOutput = THandlerOutput,
+> extends CallableTask<TCallerInput, TCallerOutput> {
+  /** Makes the handler of this task: a value for a worker's `handlers`. */
+  handler(run: (input: THandlerInput, context: HandlerContext) => THandlerOutput | Promise<THandlerOutput>): Handler;
+}
+
+/** What a caller of a task gives, and what it gets. */
+export type TaskInput<TTask> = TTask extends { readonly "~types"?: { readonly callerInput: infer TInput } }
+  ? TInput
+  : never;
+export type TaskOutput<TTask> = TTask extends { readonly "~types"?: { readonly callerOutput: infer TOutput } }
+  ? TOutput
+  : never;
+
+/**
+ * Defines a task.
+ *
+ * With schemas (any Standard Schema), a caller gives what goes into `input` and the handler gets what comes out of it;
+ * the handler returns what goes into `output`, and callers get what comes out of that. With plain types the types are a
+ * promise: nothing is checked at run time.
+ *
+ * @param name - unique over all that share a broker: 1 to 100 letters, digits, `_`, `.`, `-`.
+ * @throws OptionError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`.
+ */
+export function defineTask<TInput extends Schema, TOutput extends Schema>(
+  name: string,
+  options: TaskOptions & { readonly input: TInput; readonly output: TOutput },
+): Task<SchemaInput<TInput>, SchemaOutput<TInput>, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
+export function defineTask<TInput extends Schema>(
+  name: string,
+  options: TaskOptions & { readonly input: TInput; readonly output?: undefined },
+): Task<SchemaInput<TInput>, SchemaOutput<TInput>, unknown, unknown>;
+export function defineTask<TOutput extends Schema>(
+  name: string,
+  options: TaskOptions & { readonly input?: undefined; readonly output: TOutput },
+): Task<void, void, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
+export function defineTask<TInput = void, TOutput = void>(
+  name: string,
+  options?: TaskOptions & { readonly input?: undefined; readonly output?: undefined },
+): Task<TInput, TInput, TOutput, TOutput>;
+export function defineTask(
+  name: string,
+  options: TaskOptions & { readonly input?: Schema | undefined; readonly output?: Schema | undefined } = {},
+): Task {
+  const { input, output, ...rest } = options;
+  const task: Task & { readonly [taskBrand]: true } = {
+    [taskBrand]: true,
+    name: checkName("task", name),
+    options: resolveTaskOptions(rest, `task ${name}`),
+    input: input === undefined ? undefined : checkSchema(`task ${name}, input`, input),
+    output: output === undefined ? undefined : checkSchema(`task ${name}, output`, output),
+    handler: (run) => createHandler(task, run),
+  };
+  return Object.freeze(task);
+}
+
+/** Whether `value` was made by `defineTask`, of whichever copy of this package. */
+export function isTask(value: unknown): value is Task {
+  return typeof value === "object" && value !== null && taskBrand in value;
+}

@@ -1,0 +1,243 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { Unsubscribe } from "./broker.ts";
+import { checkRunnable } from "./capability-checks.ts";
+import type { WorkerConfig } from "./config.ts";
+import { openConnections, resolveConnections } from "./connections.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import { AbortedError, ClosedError } from "./errors.ts";
+import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
+import type { Handler } from "./handler.ts";
+import { jsonLogger, type Logger } from "./logger.ts";
+import type { Conveyor } from "./worker/conveyor.ts";
+import { type LoadModule, loadHandlers } from "./worker/load-handlers.ts";
+import { openConveyors } from "./worker/open-conveyors.ts";
+import { readSettings, resolveQueues } from "./worker/settings.ts";
+import { stopInStages } from "./worker/shutdown.ts";
+
+/** Takes tasks from queues and runs their handlers. Made by {@link createWorker}. */
+export interface Worker extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * Connects and begins to take tasks. Resolves once it does.
+   *
+   * @throws ConfigurationError, UnsupportedCapabilityError for a task that the broker cannot keep, BrokerError
+   * `BROKER_UNAVAILABLE` when a server cannot be reached.
+   */
+  start(): Promise<void>;
+  /**
+   * Starts, and resolves when the worker has stopped. It rejects when it cannot go on, such as when the broker refuses
+   * its credentials. SIGINT and SIGTERM stop it in stages, a second one at once; `signals: false` leaves them alone.
+   */
+  run(options?: { readonly signals?: boolean }): Promise<void>;
+  /**
+   * Stops in stages: takes no more, hands back what has not started, lets running handlers finish for `timeout` (default:
+   * of the configuration), aborts their signals, hands back what still runs after the grace, closes. A second call with
+   * a shorter `timeout` hurries the first.
+   */
+  stop(options?: { readonly timeout?: Duration }): Promise<void>;
+  /** `stop()`. May be called twice. */
+  close(): Promise<void>;
+  on(listener: (event: WorkerEvent) => void): Unsubscribe;
+  status(): WorkerStatus;
+}
+
+export interface WorkerStatus {
+  readonly state: "idle" | "starting" | "running" | "stopping" | "stopped";
+  readonly isConnected: boolean;
+  /** Handlers that run now, and deliveries that wait for a free slot. */
+  readonly running: number;
+  readonly buffered: number;
+  readonly queues: readonly string[];
+  readonly tasks: readonly string[];
+}
+
+export interface WorkerOptions extends WorkerConfig {
+  /** Imports the modules named in `handlers`. Default: `import()`. The CLI gives one that reads TypeScript. */
+  readonly loadModule?: LoadModule;
+}
+
+/** Makes a worker. It connects to nothing before `start()` or `run()`. */
+export function createWorker(options: WorkerOptions): Worker {
+  return new TaskWorker(options);
+}
+
+class TaskWorker implements Worker {
+  readonly name: string;
+  readonly #config: WorkerOptions;
+  readonly #logger: Logger;
+  readonly #emitter: Emitter<WorkerEvent>;
+  readonly #end = createEnd();
+  #state: WorkerStatus["state"] = "idle";
+  #isConnected = false;
+  #conveyors: readonly Conveyor[] = [];
+  #handlers: ReadonlyMap<string, Handler> = new Map();
+  #disconnect: () => Promise<void> = async () => undefined;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** The shortest timeout that a stop was given. */
+  #shortest = Number.POSITIVE_INFINITY;
+  #hurry: (timeout: number) => void = () => undefined;
+
+  constructor(config: WorkerOptions) {
+    this.#config = config;
+    this.name = config.name ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+    this.#logger = (config.logger ?? jsonLogger()).child({ worker: this.name });
+    this.#emitter = createEmitter((error) => this.#logger.error({ error }, "a listener of the worker threw"));
+  }
+
+  start(): Promise<void> {
+    if (this.#stopping !== undefined) return Promise.reject(new ClosedError("The worker"));
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
+      this.#state = "stopped";
+      await this.#disconnect();
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  async run({ signals = true }: { readonly signals?: boolean } = {}): Promise<void> {
+    const release = signals ? stopOnSignals(this) : () => undefined;
+    try {
+      await this.start();
+      await this.#end.promise;
+    } finally {
+      await this.stop();
+      release();
+    }
+  }
+
+  stop(options?: { readonly timeout?: Duration }): Promise<void> {
+    const timeout = parseDuration(options?.timeout ?? this.#config.shutdown?.timeout ?? "25s", "shutdown.timeout");
+    this.#shortest = Math.min(this.#shortest, timeout);
+    this.#hurry(this.#shortest);
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  on(listener: (event: WorkerEvent) => void): Unsubscribe {
+    return this.#emitter.on(listener);
+  }
+
+  status(): WorkerStatus {
+    return {
+      state: this.#state,
+      isConnected: this.#isConnected,
+      running: this.#conveyors.reduce((sum, { counts }) => sum + counts.running, 0),
+      buffered: this.#conveyors.reduce((sum, { counts }) => sum + counts.buffered, 0),
+      queues: this.#conveyors.map(({ queue }) => queue),
+      tasks: [...this.#handlers.keys()],
+    };
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config;
+    this.#state = "starting";
+    const settings = readSettings(config);
+    const connections = await resolveConnections(config);
+    const { broker, root } = connections;
+    const found = await loadHandlers({ ...config, root }, config.loadModule);
+    this.#handlers = new Map(found.map(({ handler }) => [handler.task.name, handler]));
+    const queues = resolveQueues(settings, this.#handlers);
+    for (const { task } of this.#handlers.values()) checkRunnable(broker, task.name, task.options);
+    this.#disconnect = await openConnections(connections, {
+      role: "worker",
+      middlewares: config.middlewares ?? [],
+      logger: this.#logger,
+      onBrokerEvent: (event) => this.#onBrokerEvent(event),
+    });
+    this.#isConnected = true;
+    this.#conveyors = await openConveyors({
+      config,
+      settings,
+      connections,
+      queues,
+      handlers: this.#handlers,
+      worker: this.name,
+      emitter: this.#emitter,
+      logger: this.#logger,
+      isWanted: () => this.#state !== "stopped",
+    });
+    this.#state = "running";
+    this.#logger.info(
+      { broker: broker.name, queues: Object.fromEntries(queues), tasks: [...this.#handlers.keys()] },
+      "the worker has started",
+    );
+    this.#tell("worker.started");
+    for (const conveyor of this.#conveyors) conveyor.run().catch((error: unknown) => this.#crash(conveyor, error));
+  }
+
+  async #stop(): Promise<void> {
+    await this.#starting?.catch(() => undefined);
+    if (this.#state === "stopped" || this.#state === "idle") return;
+    this.#state = "stopping";
+    this.#tell("worker.stopping");
+    await stopInStages(this.#conveyors, {
+      timeout: this.#shortest,
+      grace: parseDuration(this.#config.shutdown?.grace ?? "2s", "shutdown.grace"),
+      onHurry: (hurry) => {
+        this.#hurry = hurry;
+      },
+      reason: new AbortedError(
+        "WORKER_STOPPING",
+        "The worker is stopping: the task is handed back unless its handler ends now.",
+      ),
+      onStage: (stage) => this.#logger.info({ stage }, "stopping"),
+    });
+    this.#state = "stopped";
+    await this.#disconnect();
+    this.#isConnected = false;
+    this.#logger.info({}, "the worker has stopped");
+    this.#tell("worker.stopped");
+    this.#end.resolve();
+  }
+
+  #onBrokerEvent(event: ConnectionEvent): void {
+    const { type } = event.event;
+    if (type === "connected" || type === "disconnected") this.#isConnected = type === "connected";
+    this.#emitter.emit(() => event);
+  }
+
+  #crash(conveyor: Conveyor, error: unknown): void {
+    this.#logger.error({ error, queue: conveyor.queue }, "the worker cannot take tasks any more");
+    this.#end.reject(error);
+  }
+
+  #tell(type: "worker.started" | "worker.stopping" | "worker.stopped"): void {
+    this.#emitter.emit(() => ({ type, at: Date.now(), worker: this.name }));
+  }
+}
+
+/** How a worker's life ends: by a stop, or by what no retry mends. Nobody needs to listen. */
+function createEnd(): {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+} {
+  let resolve: () => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+function stopOnSignals(worker: Worker): () => void {
+  let isSecond = false;
+  const onSignal = (): void => {
+    void worker.stop(isSecond ? { timeout: 0 } : {});
+    isSecond = true;
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+}

@@ -1,0 +1,99 @@
+import type { Delivery, ReadableDelivery } from "../broker.ts";
+import { isTaskferryError, MessageError, type TaskferryError } from "../errors.ts";
+import type { Handler } from "../handler.ts";
+import { validate } from "../schema.ts";
+import type { SerializerSet } from "../serializer-set.ts";
+import { applyPolicy, type ResolvedTaskOptions } from "../task-options.ts";
+import { Job, type Unrunnable } from "./job.ts";
+
+export interface DecodeParts {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly serializers: SerializerSet;
+  readonly maxBodyBytes: number;
+  readonly maxDeliveries: number;
+}
+
+/** Reads and checks a delivery. A promise only where a schema is asynchronous. Never throws: what cannot run says why. */
+export function decode(delivery: Delivery, parts: DecodeParts): Job | Unrunnable | Promise<Job | Unrunnable> {
+  if (delivery.malformed !== undefined) return refuse(delivery, delivery.malformed.error, delivery.malformed.id);
+  try {
+    return decodeMessage(delivery, parts);
+  } catch (error) {
+    return refuseUnknown(delivery, error);
+  }
+}
+
+function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Unrunnable | Promise<Job | Unrunnable> {
+  const { message, deliveryCount } = delivery;
+  if (deliveryCount !== undefined && deliveryCount > parts.maxDeliveries)
+    throw tooManyDeliveries(deliveryCount, parts.maxDeliveries);
+  if (message.body.length > parts.maxBodyBytes) throw tooLarge(message.body.length, parts.maxBodyBytes);
+  const handler = parts.handlers.get(message.task);
+  if (handler === undefined) throw unknownTask(message.task, parts.handlers);
+  if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
+  const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
+  const raw = parts.serializers.deserialize(message.contentType, message.body);
+  const schema = handler.task.input;
+  if (schema === undefined) return new Job({ delivery, message, handler, input: raw, options });
+  const input = validate(schema, raw, { code: "INPUT_INVALID", name: `The input of ${message.task}` });
+  if (!(input instanceof Promise)) return new Job({ delivery, message, handler, input, options });
+  return input.then(
+    (decoded) => new Job({ delivery, message, handler, input: decoded, options }),
+    (error: unknown) => refuseUnknown(delivery, error),
+  );
+}
+
+function readPolicy({ message }: ReadableDelivery, handler: Handler): ResolvedTaskOptions {
+  try {
+    return applyPolicy(message.policy, handler.task.options);
+  } catch (cause) {
+    throw new MessageError(
+      "MESSAGE_MALFORMED",
+      `Expected a policy within the limits of task options: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { id: message.id, cause },
+    );
+  }
+}
+
+function refuse(delivery: Delivery, error: TaskferryError, id: string | undefined): Unrunnable {
+  return { delivery, id, ended: { kind: "refused", error } };
+}
+
+/** A schema or serializer of the user's may throw anything. */
+function refuseUnknown(delivery: ReadableDelivery, error: unknown): Unrunnable {
+  const known = isTaskferryError(error)
+    ? error
+    : new MessageError(
+        "MESSAGE_MALFORMED",
+        `The input of ${delivery.message.task} could not be read: ${String(error)}`,
+        { cause: error },
+      );
+  return refuse(delivery, known, delivery.message.id);
+}
+
+function expire(delivery: ReadableDelivery, expiresAt: number): Unrunnable {
+  const reason = `It expired at ${new Date(expiresAt).toISOString()}, before it started.`;
+  return { delivery, id: delivery.message.id, ended: { kind: "cancelled", code: "TASK_EXPIRED", reason } };
+}
+
+function tooManyDeliveries(count: number, limit: number): MessageError {
+  return new MessageError(
+    "TOO_MANY_DELIVERIES",
+    `Delivered ${count} times, at most ${limit} are allowed (\`maxDeliveries\`): its worker may have crashed each time. It was not run again.`,
+  );
+}
+
+function tooLarge(bytes: number, limit: number): MessageError {
+  return new MessageError(
+    "MESSAGE_TOO_LARGE",
+    `Expected a body of at most ${limit} bytes, got ${bytes}. Raise \`maxBodyBytes\` of the worker, or send a reference to the data.`,
+  );
+}
+
+function unknownTask(name: string, handlers: ReadonlyMap<string, Handler>): MessageError {
+  const known = handlers.size === 0 ? "none" : [...handlers.keys()].slice(0, 20).join(", ");
+  return new MessageError(
+    "TASK_UNKNOWN",
+    `No handler for the task "${name}" in this worker. It has: ${known}. Add the handler, or give the task a queue of its own.`,
+  );
+}

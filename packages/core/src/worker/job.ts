@@ -1,0 +1,75 @@
+import type { Delivery, ReadableDelivery } from "../broker.ts";
+import type { AbortedError, TaskferryError } from "../errors.ts";
+import type { Handler } from "../handler.ts";
+import type { Message } from "../message.ts";
+import type { StoredOutcome } from "../outcome.ts";
+import type { ResolvedTaskOptions } from "../task-options.ts";
+
+/** One message on its way through a worker, from decoding to settlement. */
+export class Job {
+  /** Replaced when the message is delivered again while it runs here, on brokers without leases. */
+  delivery: ReadableDelivery;
+  readonly message: Message;
+  /** Its id and run: what makes two deliveries the same execution. */
+  readonly key: string;
+  readonly handler: Handler;
+  readonly input: unknown;
+  readonly options: ResolvedTaskOptions;
+  /** Wall-clock epoch milliseconds; 0 until the handler begins. */
+  startedAt = 0;
+  /** Whether the broker has forgotten the message already (`acknowledge: "received"` or `"executed"`). */
+  isAcknowledged = false;
+  /** Why its signal aborted. */
+  aborted: AbortedError | undefined;
+  /** Ends the execution from outside; set while the handler runs. */
+  giveUp: (() => void) | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options">) {
+    this.delivery = parts.delivery;
+    this.message = parts.message;
+    this.key = runKey(parts.message);
+    this.handler = parts.handler;
+    this.input = parts.input;
+    this.options = parts.options;
+  }
+
+  /** Made at first use: most handlers never look, and an AbortController costs more than a short task. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.aborted !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.aborted);
+    return this.#controller.signal;
+  }
+
+  abort(reason: AbortedError): void {
+    if (this.aborted !== undefined) return;
+    this.aborted = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+/** How an execution ended, before anybody decides what becomes of it. */
+export type Ended =
+  | { readonly kind: "returned"; readonly result: NonNullable<StoredOutcome["result"]> }
+  /** `isFinal`: no further attempt can help. */
+  | { readonly kind: "threw"; readonly error: unknown; readonly isFinal: boolean }
+  | { readonly kind: "later"; readonly delay: number }
+  | { readonly kind: "cancelled"; readonly code: "TASK_CANCELLED" | "TASK_EXPIRED"; readonly reason: string }
+  | { readonly kind: "timedOut"; readonly error: AbortedError }
+  /** Its outcome stands already: its worker crashed before it could settle it. */
+  | { readonly kind: "repeated"; readonly outcome: StoredOutcome }
+  /** It could not be run at all. */
+  | { readonly kind: "refused"; readonly error: TaskferryError }
+  | { readonly kind: "stopping" }
+  | { readonly kind: "leaseLost" };
+
+/** A delivery that cannot become a job, or need not. `id` where it can be read. */
+export interface Unrunnable {
+  readonly delivery: Delivery;
+  readonly id: string | undefined;
+  readonly ended: Extract<Ended, { readonly kind: "refused" | "cancelled" | "repeated" }>;
+}
+
+export function runKey({ id, run }: Message): string {
+  return `${id}:${run}`;
+}

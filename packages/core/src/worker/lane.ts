@@ -1,0 +1,215 @@
+import type { Consumer, Delivery } from "../broker.ts";
+import { monotonicNow } from "../lifecycle.ts";
+import { Isolation } from "./isolation.ts";
+import { createLookAhead, maxLookAhead } from "./look-ahead.ts";
+
+export interface LaneParts {
+  readonly consumer: Consumer;
+  readonly concurrency: number;
+  /** Whether a delivery may have killed the processes of workers before. It runs with no other beside it. */
+  readonly isSuspect: (delivery: Delivery) => boolean;
+  /** Looks at what came in; resolves to what shall run. The rest is dealt with by whoever looks. */
+  readonly screen: (deliveries: readonly Delivery[]) => readonly Delivery[] | Promise<readonly Delivery[]>;
+  /** Runs one delivery; resolves when its slot is free again. */
+  readonly start: (delivery: Delivery) => Promise<void>;
+  /** Hands back what waited too long for a slot here while another worker may be idle, or must not run beside a suspect. */
+  readonly release: (deliveries: readonly Delivery[]) => void;
+}
+
+interface Buffered {
+  readonly delivery: Delivery;
+  readonly since: number;
+}
+
+/** Milliseconds that a delivery may wait for a slot. */
+const longestWait = 100;
+
+/** How many deliveries a lane may hold at once: running, looked ahead, and waiting to be settled. */
+export function laneWindow(concurrency: number): number {
+  return concurrency + 2 * maxLookAhead;
+}
+
+/** Receives from one queue: takes as many deliveries as can start soon, starts as many as may run at once. */
+export class Lane {
+  /** All that is taken and not settled. */
+  readonly held = new Set<Delivery>();
+  readonly #parts: LaneParts;
+  readonly #stopping = new AbortController();
+  readonly #lookAhead = createLookAhead();
+  readonly #isolation = new Isolation(() => this.#fill());
+  readonly #onEnd = (): void => this.#end();
+  #buffer: Buffered[] = [];
+  #next = 0;
+  #running = 0;
+  #screening = 0;
+  /** Ends the take under way: replaced once it has. */
+  #takeEnd = new AbortController();
+  #isTaking = false;
+  #loop: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
+  #ageTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get buffered(): number {
+    return this.#waiting + (this.#isolation.isWaiting ? 1 : 0);
+  }
+
+  /** Runs until `stop`, and rejects on what no retry mends. */
+  run(): Promise<void> {
+    this.#loop = this.#takeOn();
+    return this.#loop;
+  }
+
+  /** Takes no more, and gives back what has not started: for the caller to release. */
+  async stop(): Promise<readonly Delivery[]> {
+    this.#stopping.abort();
+    this.#takeEnd.abort();
+    this.#wake?.();
+    await Promise.allSettled([this.#loop, this.#parts.consumer.stop()]);
+    while (this.#screening > 0) await this.#changed();
+    const suspect = this.#isolation.giveUp();
+    return suspect === undefined || !this.held.has(suspect) ? this.#empty() : [suspect, ...this.#empty()];
+  }
+
+  /** To be told of a delivery that is settled or lost. */
+  forget(delivery: Delivery): void {
+    this.held.delete(delivery);
+    if (this.#isolation.isKeeping(delivery)) this.#isolation.giveUp();
+    if (this.#isolation.isWaiting) this.#fill();
+    this.#wake?.();
+  }
+
+  get #waiting(): number {
+    return this.#buffer.length - this.#next;
+  }
+
+  async #takeOn(): Promise<void> {
+    const { consumer, screen } = this.#parts;
+    while (!this.#stopping.signal.aborted) {
+      const wanted = this.#demand();
+      if (wanted <= 0) {
+        await this.#changed();
+        continue;
+      }
+      if (this.#takeEnd.signal.aborted) this.#takeEnd = new AbortController();
+      this.#isTaking = true;
+      const deliveries = await consumer.take(wanted, this.#takeEnd.signal);
+      this.#isTaking = false;
+      for (const delivery of deliveries) this.held.add(delivery);
+      const admitted = screen(deliveries);
+      if (admitted instanceof Promise) void this.#admitLater(admitted);
+      else this.#admit(admitted);
+    }
+  }
+
+  #demand(): number {
+    const { concurrency } = this.#parts;
+    const ahead = this.#lookAhead.current();
+    const wanted = concurrency + ahead - this.#running - this.#waiting;
+    // Half of the look-ahead is used up first: many small takes cost more than a few large ones.
+    if (this.#running >= concurrency && wanted < ahead / 2) return 0;
+    return Math.min(wanted, this.#isolation.limit, laneWindow(concurrency) - this.held.size);
+  }
+
+  async #admitLater(admitted: Promise<readonly Delivery[]>): Promise<void> {
+    this.#screening += 1;
+    this.#admit(await admitted);
+    this.#screening -= 1;
+    this.#wake?.();
+  }
+
+  #admit(deliveries: readonly Delivery[]): void {
+    const { isSuspect, release } = this.#parts;
+    const since = monotonicNow();
+    const surplus: Delivery[] = [];
+    for (const delivery of deliveries) {
+      if (!isSuspect(delivery)) this.#buffer.push({ delivery, since });
+      else if (!this.#isolation.keep(delivery)) surplus.push(delivery);
+    }
+    if (surplus.length > 0) release(surplus);
+    this.#fill();
+  }
+
+  #fill(): void {
+    if (this.#isolation.isActive) this.#isolate();
+    else this.#startWaiting();
+    const isStopping = this.#stopping.signal.aborted;
+    if (this.#waiting === 0) this.#stopAgeTimer();
+    else if (!isStopping) this.#ageTimer ??= setInterval(() => this.#releaseAged(), longestWait / 2);
+    this.#wake?.();
+  }
+
+  /** Others that have not started run elsewhere, or later, and are not counted should the suspect kill this process. */
+  #isolate(): void {
+    if (this.#stopping.signal.aborted) return;
+    // What is handed back must not come in again by a take that still waits.
+    this.#takeEnd.abort();
+    const others = this.#empty();
+    if (others.length > 0) this.#parts.release(others);
+    const suspect = this.#isolation.next(this.held.size - 1 + (this.#isTaking ? 1 : 0));
+    if (suspect === undefined) return;
+    this.#running += 1;
+    void this.#parts.start(suspect).then(() => {
+      this.#isolation.end(suspect);
+      this.#end();
+    });
+  }
+
+  #startWaiting(): void {
+    const { concurrency, start } = this.#parts;
+    const isStopping = this.#stopping.signal.aborted;
+    while (!isStopping && this.#running < concurrency && this.#waiting > 0) {
+      const { delivery } = this.#buffer[this.#next] as Buffered;
+      this.#next += 1;
+      if (this.#next === this.#buffer.length) this.#reset();
+      if (!this.held.has(delivery)) continue;
+      this.#isolation.relax();
+      this.#running += 1;
+      void start(delivery).then(this.#onEnd);
+    }
+  }
+
+  #end(): void {
+    this.#running -= 1;
+    this.#lookAhead.count();
+    this.#fill();
+  }
+
+  #releaseAged(): void {
+    const oldest = this.#buffer[this.#next];
+    if (oldest !== undefined && monotonicNow() - oldest.since > longestWait) this.#parts.release(this.#empty());
+  }
+
+  #empty(): readonly Delivery[] {
+    const waiting = this.#buffer.slice(this.#next).map(({ delivery }) => delivery);
+    this.#reset();
+    this.#stopAgeTimer();
+    return waiting.filter((delivery) => this.held.has(delivery));
+  }
+
+  #reset(): void {
+    this.#buffer = [];
+    this.#next = 0;
+  }
+
+  #stopAgeTimer(): void {
+    clearInterval(this.#ageTimer);
+    this.#ageTimer = undefined;
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import { composeExecute } from "../compose.ts";
+import type { WorkerConfig } from "../config.ts";
+import type { Connections } from "../connections.ts";
+import type { Emitter, WorkerEvent } from "../events.ts";
+import type { Handler } from "../handler.ts";
+import type { Logger } from "../logger.ts";
+import { createSerializerSet } from "../serializer-set.ts";
+import { JobContext } from "./context.ts";
+import { Conveyor } from "./conveyor.ts";
+import { createLoopExecutor, type Executor } from "./execute.ts";
+import { laneWindow } from "./lane.ts";
+import { createProgressWriter } from "./progress-writer.ts";
+import { createRecorder } from "./recorder.ts";
+import type { WorkerSettings } from "./settings.ts";
+
+export interface OpenConveyorParts {
+  readonly config: WorkerConfig;
+  readonly settings: WorkerSettings;
+  readonly connections: Connections;
+  readonly queues: ReadonlyMap<string, number>;
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly worker: string;
+  readonly emitter: Emitter<WorkerEvent>;
+  readonly logger: Logger;
+  /** Whether the worker is still open: an unanswered store or settlement is repeated only then. */
+  readonly isWanted: () => boolean;
+}
+
+/** Milliseconds for which looks, stores and settlements are repeated while a server is away; leases are kept all the while. */
+const patience = 60_000;
+/** Milliseconds for which a handler may go on after its timeout or the loss of its lease aborted its signal. */
+const abortGrace = 1_000;
+
+/** One conveyor for each queue, with the stations that they share. */
+export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
+  const { config, settings, connections, queues, handlers, worker, emitter, logger, isWanted } = parts;
+  const { broker, results, state } = connections;
+  const serializers = createSerializerSet(config.serializer, config.serializers);
+  const progress = createProgressWriter(state, logger);
+  const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
+  const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
+  const executor = createExecutor(parts, { serializers, reportProgress: progress.report });
+  const open = async ([queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
+    const consumer = await broker.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
+    return new Conveyor({
+      broker,
+      consumer,
+      queue,
+      concurrency,
+      lease: settings.lease,
+      patience,
+      grace: abortGrace,
+      decoding: { handlers, serializers, maxBodyBytes: settings.maxBodyBytes, maxDeliveries: settings.maxDeliveries },
+      executor,
+      committing: { recorder, progress, worker },
+      results,
+      emitter,
+      logger,
+    });
+  };
+  return Promise.all([...queues].map(open));
+}
+
+interface ExecutorParts {
+  readonly serializers: ReturnType<typeof createSerializerSet>;
+  readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
+}
+
+function createExecutor(
+  { config, connections, emitter, logger }: OpenConveyorParts,
+  { serializers, reportProgress }: ExecutorParts,
+): Executor {
+  const contextParts = { logger, reportProgress };
+  return createLoopExecutor({
+    serializers,
+    createContext: (job) => new JobContext(job, contextParts),
+    wrap: composeExecute(config.middlewares ?? []),
+    timeoutGrace: abortGrace,
+    maxResultBytes: connections.results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
+    onAbandoned: ({ message: { id, task, queue, attempt, run } }) => {
+      logger.error({ id, task }, "the handler ignored its signal: its slot is used again while it may still run");
+      emitter.emit(() => ({ type: "task.abandoned", at: Date.now(), id, task, queue, attempt, run }));
+    },
+  });
+}

@@ -1,0 +1,72 @@
+import type { QueueOptions, WorkerConfig } from "../config.ts";
+import { parseDuration } from "../duration.ts";
+import { ConfigurationError, isTaskferryError } from "../errors.ts";
+import type { Handler } from "../handler.ts";
+import { checkName, defaultMaxBodyBytes } from "../message.ts";
+
+/** A worker's options with every default filled in; durations in milliseconds. */
+export interface WorkerSettings {
+  readonly lease: number;
+  readonly maxDeliveries: number;
+  readonly maxBodyBytes: number;
+  readonly shutdown: { readonly timeout: number; readonly grace: number };
+  /** Concurrency by queue; `undefined`: the queues of the handlers' tasks. */
+  readonly queues: ReadonlyMap<string, number> | undefined;
+}
+
+const defaultConcurrency = 10;
+const shortestLease = 100;
+
+/** @throws ConfigurationError `CONFIGURATION_INVALID` with every fault there is. */
+export function readSettings(config: WorkerConfig): WorkerSettings {
+  const problems: string[] = [];
+  const collect = <T>(read: () => T, fallback: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      if (!isTaskferryError(error)) throw error;
+      problems.push(error.message);
+      return fallback;
+    }
+  };
+  const lease = collect(() => parseDuration(config.lease ?? "30s", "lease"), shortestLease);
+  if (lease < shortestLease) problems.push(`lease: expected at least ${shortestLease} ms, got ${lease} ms.`);
+  const maxDeliveries = config.maxDeliveries ?? 10;
+  if (!isPositive(maxDeliveries)) problems.push(`maxDeliveries: expected a whole number from 1, got ${maxDeliveries}.`);
+  const maxBodyBytes = config.maxBodyBytes ?? defaultMaxBodyBytes;
+  if (!isPositive(maxBodyBytes)) problems.push(`maxBodyBytes: expected a whole number from 1, got ${maxBodyBytes}.`);
+  const timeout = collect(() => parseDuration(config.shutdown?.timeout ?? "25s", "shutdown.timeout"), 0);
+  const grace = collect(() => parseDuration(config.shutdown?.grace ?? "2s", "shutdown.grace"), 0);
+  const entries: (readonly [string, QueueOptions])[] = Object.entries(config.queues ?? {});
+  for (const [queue, { concurrency = defaultConcurrency }] of entries) {
+    collect(() => checkName("queue", queue), queue);
+    if (!isPositive(concurrency))
+      problems.push(`queues.${queue}.concurrency: expected a whole number from 1, got ${concurrency}.`);
+  }
+  if (config.queues !== undefined && entries.length === 0)
+    problems.push("queues: expected at least one queue, got none. Leave it out for the queues of the handlers' tasks.");
+  if (problems.length > 0) throw new ConfigurationError("CONFIGURATION_INVALID", problems);
+  const queues =
+    config.queues === undefined
+      ? undefined
+      : new Map(entries.map(([queue, { concurrency = defaultConcurrency }]) => [queue, concurrency]));
+  return { lease, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, queues };
+}
+
+/** The queues to work on, with their concurrency. @throws ConfigurationError `CONFIGURATION_INVALID` without any handler. */
+export function resolveQueues(
+  { queues }: WorkerSettings,
+  handlers: ReadonlyMap<string, Handler>,
+): ReadonlyMap<string, number> {
+  if (handlers.size === 0) {
+    throw new ConfigurationError(
+      "CONFIGURATION_INVALID",
+      "handlers: expected at least one handler, got none. Give values made by task.handler(fn), or modules that export them.",
+    );
+  }
+  return queues ?? new Map([...handlers.values()].map(({ task }) => [task.options.queue, defaultConcurrency]));
+}
+
+function isPositive(value: number): boolean {
+  return Number.isInteger(value) && value >= 1;
+}
