@@ -1,0 +1,100 @@
+import type { Message, OutgoingMessage } from "@taskferry/core";
+import { expect } from "vitest";
+import { elapse, eventually } from "../patience.ts";
+import type { BrokerScene } from "./broker-scene.ts";
+import type { BrokerTopic } from "./broker-topic.ts";
+import { messageOf } from "./messages.ts";
+
+export const priorityTopic: BrokerTopic = {
+  name: "priority",
+  needs: ["at-least-once", "priority"],
+  rules: [
+    { name: "a higher band comes first", check: higherFirst },
+    { name: "at least one take in eight is from a lower band that waits", check: oneInEight },
+    { name: "no band starves between two others", check: noneStarves },
+    { name: "first in, first out within a band, none meaning 4", needs: ["ordering"], check: orderWithinBand },
+    { name: "a batch taken at once keeps the share of the lower band", check: batchKeepsShare },
+    { name: "a delayed message joins its band when it is due", needs: ["delay"], check: delayedJoinsBand },
+  ],
+};
+
+/** Takes and acks one by one. */
+async function takeInTurn(scene: BrokerScene, count: number): Promise<Message[]> {
+  const consumer = await scene.consumer({ window: 1 });
+  const taken: Message[] = [];
+  while (taken.length < count) {
+    const delivery = await scene.takeOne(consumer);
+    taken.push(messageOf(delivery));
+    await scene.ack(consumer, delivery);
+  }
+  await consumer.close();
+  return taken;
+}
+
+function countOf(taken: readonly Message[], priority: number): number {
+  return taken.filter((message) => message.priority === priority).length;
+}
+
+async function higherFirst(scene: BrokerScene): Promise<void> {
+  await scene.publish(...scene.messages(20, { priority: 0 }));
+  await scene.publish(...scene.messages(20, { priority: 4 }));
+  await scene.publish(...scene.messages(20, { priority: 9 }));
+  const taken = await takeInTurn(scene, 16);
+  expect(countOf(taken, 9), "of 16 taken, those of the highest band").toBeGreaterThanOrEqual(10);
+}
+
+async function oneInEight(scene: BrokerScene): Promise<void> {
+  await scene.publish(...scene.messages(80, { priority: 9 }), ...scene.messages(40, { priority: 1 }));
+  const taken = await takeInTurn(scene, 64);
+  expect(countOf(taken, 1), "of 64 taken, those of the lower band").toBeGreaterThanOrEqual(8);
+  expect(countOf(taken, 9), "of 64 taken, those of the higher band").toBeGreaterThanOrEqual(40);
+}
+
+async function noneStarves(scene: BrokerScene): Promise<void> {
+  for (const priority of [8, 5, 2]) await scene.publish(...scene.messages(120, { priority }));
+  const taken = await takeInTurn(scene, 128);
+  expect(countOf(taken, 2), "of 128 taken, those of the lowest band").toBeGreaterThanOrEqual(1);
+  expect(countOf(taken, 5), "of 128 taken, those of the middle band").toBeGreaterThanOrEqual(1);
+}
+
+async function orderWithinBand(scene: BrokerScene): Promise<void> {
+  const bands = [
+    [0, 3, 1],
+    [4, undefined, 6, 5],
+    [7, 9, 8],
+  ];
+  const messages = bands.flatMap((band) =>
+    Array.from({ length: 12 }, (_, index) => {
+      const priority = band[index % band.length];
+      return scene.message(priority === undefined ? {} : { priority });
+    }),
+  );
+  await scene.publish(...messages);
+  const taken = await takeInTurn(scene, messages.length);
+  for (const band of bands) {
+    const inBand = (message: Message) => band.includes(message.priority);
+    expect(taken.filter(inBand).map(({ id }) => id)).toEqual(messages.filter(inBand).map(({ id }) => id));
+  }
+}
+
+async function batchKeepsShare(scene: BrokerScene): Promise<void> {
+  await scene.publish(...scene.messages(200, { priority: 9 }), ...scene.messages(100, { priority: 0 }));
+  const consumer = await scene.consumer({ window: 64 });
+  const taken = (await scene.take(consumer, 64)).map(messageOf);
+  expect(countOf(taken, 0), "of 64 taken at once, those of the lower band").toBeGreaterThanOrEqual(8);
+  expect(countOf(taken, 9), "of 64 taken at once, those of the higher band").toBeGreaterThanOrEqual(40);
+}
+
+async function delayedJoinsBand(scene: BrokerScene): Promise<void> {
+  const urgent: OutgoingMessage = { message: scene.message({ priority: 9 }), delay: 50 };
+  await scene.publish(...scene.messages(40, { priority: 4 }), urgent);
+  await elapse(50 + scene.capabilities.delayResolution);
+  const { admin } = scene.broker;
+  const isDue = (depth: { readonly delayed: number }) => depth.delayed === 0;
+  if (admin !== undefined) await eventually(() => admin.depth(scene.queue), isDue, scene.lateness);
+  const taken = await takeInTurn(scene, 9);
+  expect(
+    taken.map(({ id }) => id),
+    "the first nine, of 40 in a lower band",
+  ).toContain(urgent.message.id);
+}

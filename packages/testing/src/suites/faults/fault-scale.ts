@@ -1,0 +1,38 @@
+/** How much and how long a suite tries. */
+export interface FaultScale {
+  /** Tasks of a run in which workers or the server are killed. */
+  readonly tasks: number;
+  /** When workers are killed: each time a share of the tasks is executed, or every so many milliseconds to the end. */
+  readonly kills: { readonly count: number } | { readonly every: number };
+  /** Milliseconds between two bursts of a producer, so that there is work for as long as there are kills. */
+  readonly pause: number;
+  /** Milliseconds for which the server is away. */
+  readonly away: number;
+  /** Milliseconds for one wait, and for one test. */
+  readonly patience: number;
+  readonly timeout: number;
+  /** Whether the figures of each run are printed. */
+  readonly isReported: boolean;
+}
+
+/** For every test run: each fault a few times. */
+export const shortScale: FaultScale = {
+  tasks: 1_500,
+  kills: { count: 3 },
+  pause: 0,
+  away: 3_000,
+  patience: 60_000,
+  timeout: 90_000,
+  isReported: false,
+};
+
+/** For a run of some minutes: faults all the while. */
+export const soakScale: FaultScale = {
+  tasks: 5_000,
+  kills: { every: 2_000 },
+  pause: 80,
+  away: 60_000,
+  patience: 240_000,
+  timeout: 300_000,
+  isReported: true,
+};

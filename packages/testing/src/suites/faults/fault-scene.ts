@@ -1,0 +1,237 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrokerCapabilities, type Client, createClient, resolveConnections } from "@taskferry/core";
+import { expect, onTestFailed, onTestFinished } from "vitest";
+import { createFaultProxy } from "../../fault-proxy/create-fault-proxy.ts";
+import type { FaultProxy } from "../../fault-proxy/fault-proxy.ts";
+import type { PrivateServer } from "../../servers/private-server.ts";
+import { type LogSource, showLogsOnFailure } from "../../servers/show-logs.ts";
+import { checkHistory, reportVerdict } from "../../total-queue/check-history.ts";
+import type { Verdict } from "../../total-queue/verdict.ts";
+import { eventually } from "../patience.ts";
+import type { Scene } from "../rulebook.ts";
+import { Executions } from "./executions.ts";
+import type { FaultSubject } from "./fault-needs.ts";
+import type { FaultPlace } from "./fault-place.ts";
+import type { FaultScale } from "./fault-scale.ts";
+import type { Load, LoadReport } from "./programs/messages.ts";
+import type { ProducerSettings, WorkerSettings } from "./programs/settings.ts";
+import { command, type ProducerProcess, spawnProducer, spawnWorker, type WorkerProcess } from "./programs.ts";
+
+/** Milliseconds for a program to start, on a machine that has other things to do. */
+export const startLimit = 30_000;
+
+const defaultLoad: Omit<Load, "prefix" | "count"> = {
+  inFlight: 10,
+  milliseconds: [5, 20],
+  pause: 0,
+  isStubborn: true,
+};
+
+interface SceneParts {
+  readonly directory: string;
+  readonly server: PrivateServer | undefined;
+  readonly proxy: FaultProxy | undefined;
+  readonly capabilities: BrokerCapabilities;
+}
+
+/** A running worker and the file of its history. */
+export interface RunningWorker {
+  readonly process: WorkerProcess;
+  readonly historyPath: string;
+}
+
+/** One place of its own, and the processes that play there. */
+export class FaultScene implements Scene {
+  readonly subject: FaultSubject;
+  readonly scale: FaultScale;
+  readonly capabilities: BrokerCapabilities;
+  readonly queue = "faults";
+  readonly executions = new Executions();
+  readonly #parts: SceneParts;
+  readonly #cleanups: (() => Promise<unknown>)[] = [];
+
+  constructor(subject: FaultSubject, scale: FaultScale, parts: SceneParts) {
+    this.subject = subject;
+    this.scale = scale;
+    this.capabilities = parts.capabilities;
+    this.#parts = parts;
+  }
+
+  static async open(subject: FaultSubject, scale: FaultScale): Promise<FaultScene> {
+    const directory = await mkdtemp(join(tmpdir(), "taskferry-faults-"));
+    removeAfterTest(directory, { keepsFailures: subject.module !== undefined });
+    const server = await subject.startServer?.();
+    const proxy = server && (await createFaultProxy(server));
+    const { broker } = await resolveConnections(subject.configure(placeOf(directory, server?.url)));
+    const scene = new FaultScene(subject, scale, { directory, server, proxy, capabilities: broker.capabilities });
+    if (server !== undefined) scene.#watch(server);
+    scene.defer(async () => {
+      await proxy?.[Symbol.asyncDispose]();
+      await server?.[Symbol.asyncDispose]();
+    });
+    return scene;
+  }
+
+  get server(): PrivateServer {
+    if (this.#parts.server === undefined) throw new Error("Expected the rule to need a server.");
+    return this.#parts.server;
+  }
+
+  get proxy(): FaultProxy {
+    if (this.#parts.proxy === undefined) throw new Error("Expected the rule to need a server.");
+    return this.#parts.proxy;
+  }
+
+  /** The directory of the history. */
+  get history(): string {
+    return join(this.#parts.directory, "history");
+  }
+
+  /** As the test itself gets there, by no proxy. */
+  get place(): FaultPlace {
+    return placeOf(this.#parts.directory, this.#parts.server?.url);
+  }
+
+  /** For a wait that should not take long, whatever else the machine does. */
+  get patience(): { readonly timeout: number } {
+    return { timeout: this.scale.patience };
+  }
+
+  /** Runs when the test is over, last deferred first. */
+  defer(cleanup: () => Promise<unknown>): void {
+    this.#cleanups.push(cleanup);
+  }
+
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const cleanup of this.#cleanups.toReversed()) {
+      await cleanup().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  workerSettings(settings: Partial<WorkerSettings> = {}): WorkerSettings {
+    return {
+      ...this.#programSettings(),
+      concurrency: 20,
+      lease: 3_000,
+      maxDeliveries: 10,
+      maxBodyBytes: 1024 * 1024,
+      tellsEvents: false,
+      ...settings,
+    };
+  }
+
+  producerSettings(settings: Partial<ProducerSettings> = {}): ProducerSettings {
+    return { ...this.#programSettings(), publishTimeout: 30_000, ...settings };
+  }
+
+  async startWorker(settings?: Partial<WorkerSettings>): Promise<RunningWorker> {
+    const process = await spawnWorker(this.workerSettings(settings));
+    this.adopt(process);
+    const { historyPath } = await process.waitFor("ready", { timeout: startLimit });
+    void this.#countExecutions(process);
+    return { process, historyPath };
+  }
+
+  async startProducer(settings?: Partial<ProducerSettings>): Promise<ProducerProcess> {
+    const producer = await spawnProducer(this.producerSettings(settings));
+    this.adopt(producer);
+    await producer.waitFor("ready", { timeout: startLimit });
+    return producer;
+  }
+
+  /** Ends a program with the test, and shows its output when that fails. */
+  adopt(program: LogSource & AsyncDisposable): void {
+    this.#watch(program);
+    this.defer(async () => program[Symbol.asyncDispose]());
+  }
+
+  /** A client of the test itself. */
+  async client(): Promise<Client> {
+    const client = await createClient(this.subject.configure(this.place));
+    this.defer(() => client.close());
+    return client;
+  }
+
+  /** Has a producer enqueue a load. `finished` resolves when all of it has an outcome. */
+  produce(producer: ProducerProcess, load: Pick<Load, "prefix" | "count"> & Partial<Load>) {
+    const limit = this.patience;
+    command(producer, { type: "enqueue", ...defaultLoad, ...load });
+    const enqueued = producer.waitFor("enqueued", limit);
+    const finished = producer.waitFor("finished", limit).then(expectNoneMissing, (error) => this.#explain(error));
+    for (const promise of [enqueued, finished]) promise.catch(() => undefined);
+    return { enqueued, finished };
+  }
+
+  /** Waits until nothing waits, runs or is delayed any more; what is settled last may be so after its outcome is known. */
+  async expectDepth(depth: { readonly dead: number }): Promise<void> {
+    if (this.capabilities.inspection === "refused") return;
+    const { queues } = await this.client();
+    const expected = { ready: 0, delayed: 0, running: 0, ...depth };
+    const isExpected = (found: object): boolean => JSON.stringify(found) === JSON.stringify(expected);
+    await eventually(() => queues.depth(this.queue).then(inOrder), isExpected, 8_000);
+  }
+
+  /** Stops a worker as an operator would, and expects it to end well. */
+  async stopWorker({ process }: RunningWorker): Promise<void> {
+    expect(await process.stop(), "how the worker ended").toEqual({ code: 0, signal: null });
+  }
+
+  /** Prints what a run came to, where somebody waits for the figures. */
+  report(verdict: Verdict, figures: Readonly<Record<string, number>> = {}): void {
+    if (!this.scale.isReported) return;
+    const more = Object.entries(figures).map(([name, value]) => `${name} ${Math.round(value)}`);
+    process.stdout.write(`${[reportVerdict(verdict), ...more].join("\n")}\n`);
+  }
+
+  #programSettings() {
+    return {
+      module: this.subject.module?.href ?? "",
+      place: placeOf(this.#parts.directory, this.#parts.proxy?.url),
+      history: this.history,
+      queue: this.queue,
+    };
+  }
+
+  /** What the history says of tasks whose end was waited for in vain. */
+  async #explain(cause: unknown): Promise<never> {
+    const verdict = reportVerdict(await checkHistory(this.history));
+    throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${verdict}`, { cause });
+  }
+
+  #watch(source: LogSource): void {
+    showLogsOnFailure({ onTestFailed }, source);
+  }
+
+  async #countExecutions(process: WorkerProcess): Promise<void> {
+    for (;;) {
+      const [message] = await Promise.allSettled([process.waitFor("executed")]);
+      if (message.status === "rejected") return;
+      this.executions.add();
+    }
+  }
+}
+
+function expectNoneMissing(report: LoadReport): LoadReport {
+  expect(report.missing, "tasks that were acknowledged and of which there is no trace").toEqual([]);
+  return report;
+}
+
+function placeOf(directory: string, url: string | undefined): FaultPlace {
+  return { directory, ...(url !== undefined && { url }) };
+}
+
+function inOrder({ ready, delayed, running, dead }: Record<"ready" | "delayed" | "running" | "dead", number>): object {
+  return { ready, delayed, running, dead };
+}
+
+/** The history of processes that failed is worth reading. */
+function removeAfterTest(directory: string, { keepsFailures }: { readonly keepsFailures: boolean }): void {
+  onTestFinished(async ({ task }) => {
+    if (keepsFailures && task.result?.state === "fail") return;
+    await rm(directory, { recursive: true, force: true });
+  });
+}

@@ -1,0 +1,72 @@
+import { silentLogger, type WorkerEvent } from "@taskferry/core";
+import { openHistory } from "../../total-queue/history-writer.ts";
+import type { WaitOptions } from "../../waiters.ts";
+import { Waiters } from "../../waiters.ts";
+import type { FaultScene } from "./fault-scene.ts";
+import { createFaultWorker } from "./programs/fault-worker.ts";
+import type { WorkerSettings } from "./programs/settings.ts";
+
+/** A worker whose every event the test hears. */
+export class HeardWorker {
+  readonly events: WorkerEvent[] = [];
+  readonly #waiters = new Waiters<number>();
+  #stop: () => Promise<void> = async () => undefined;
+
+  /** In a process of its own; or in the test's, where one process holds it all. */
+  static async start(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<HeardWorker> {
+    const worker = new HeardWorker();
+    if (scene.subject.module === undefined) await worker.#startHere(scene, settings);
+    else await worker.#startThere(scene, settings);
+    return worker;
+  }
+
+  count(type: WorkerEvent["type"]): number {
+    return this.events.filter((event) => event.type === type).length;
+  }
+
+  /** Resolves once there have been so many events of a type. */
+  async heard(type: WorkerEvent["type"], count: number, options: WaitOptions): Promise<void> {
+    while (this.count(type) < count) {
+      await this.#waiters.wait(`${count} times ${type}, which came ${this.count(type)} times`, () => true, options);
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#stop();
+  }
+
+  #hear(event: WorkerEvent): void {
+    this.events.push(event);
+    this.#waiters.announce(this.events.length);
+  }
+
+  async #startHere(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<void> {
+    const history = openHistory(scene.history, "worker");
+    const worker = createFaultWorker(scene.workerSettings(settings), {
+      configure: scene.subject.configure,
+      history,
+      logger: silentLogger,
+      onExecuted: () => scene.executions.add(),
+      onEvent: (event) => this.#hear(event),
+    });
+    this.#stop = async () => {
+      await worker.stop();
+      history.close();
+    };
+    scene.defer(this.#stop);
+    await worker.start();
+  }
+
+  async #startThere(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<void> {
+    const running = await scene.startWorker({ ...settings, tellsEvents: true });
+    this.#stop = () => scene.stopWorker(running);
+    const listen = async (): Promise<void> => {
+      for (;;) {
+        const [told] = await Promise.allSettled([running.process.waitFor("event")]);
+        if (told.status === "rejected") return;
+        this.#hear(told.value.event);
+      }
+    };
+    void listen();
+  }
+}

@@ -1,0 +1,52 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { createWorker, type Handler, type Logger, type Worker, type WorkerEvent } from "@taskferry/core";
+import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
+import type { Configure } from "../fault-place.ts";
+import type { WorkerSettings } from "./settings.ts";
+import { crash, work } from "./tasks.ts";
+
+export interface FaultWorkerParts {
+  readonly configure: Configure;
+  readonly history: HistoryWriter;
+  readonly onExecuted: (id: string) => void;
+  readonly onEvent: (event: WorkerEvent) => void;
+  readonly logger?: Logger;
+}
+
+/** A worker that writes a history: in a program of its own, or in the test where one process holds it all. */
+export function createFaultWorker(settings: WorkerSettings, parts: FaultWorkerParts): Worker {
+  const { history, onEvent, configure, logger } = parts;
+  const { lease, maxDeliveries, maxBodyBytes, queue, concurrency } = settings;
+  const worker = createWorker({
+    ...configure(settings.place),
+    ...(logger !== undefined && { logger }),
+    handlers: createHandlers(parts),
+    queues: { [queue]: { concurrency } },
+    lease,
+    maxDeliveries,
+    maxBodyBytes,
+  });
+  worker.on((event) => {
+    if (event.type === "task.succeeded" || event.type === "task.failed") history.record("stored", event.id);
+    if (event.type === "task.cancelled") history.record("cancelled", event.id);
+    if (event.type === "task.rejected" && event.id !== "") history.record("dead", event.id);
+    onEvent(event);
+  });
+  return worker;
+}
+
+function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Handler[] {
+  return [
+    work.handler(async (milliseconds, { id, attempt, deliveryCount, signal }) => {
+      history.record("started", id);
+      await wait(milliseconds, undefined, { signal });
+      history.record("executed", id);
+      onExecuted(id);
+      return { pid: process.pid, attempt, deliveryCount };
+    }),
+    crash.handler((_, { id }) => {
+      history.record("started", id);
+      process.kill(process.pid, "SIGKILL");
+    }),
+  ];
+}

@@ -1,0 +1,14 @@
+import { defineTask } from "@taskferry/core";
+
+/** What a handler knows of one execution. */
+export interface Execution {
+  readonly pid: number;
+  readonly attempt: number;
+  readonly deliveryCount: number | undefined;
+}
+
+/** Takes so many milliseconds. */
+export const work = defineTask<number, Execution>("faults.work");
+
+/** Kills its worker's process. */
+export const crash = defineTask("faults.crash");

@@ -1,0 +1,38 @@
+import { registerRules, type Skip } from "../rulebook.ts";
+import { type FaultOffer, type FaultSubject, lackOf } from "./fault-needs.ts";
+import { shortScale, soakScale } from "./fault-scale.ts";
+import { FaultScene } from "./fault-scene.ts";
+import { faultTopics } from "./topics.ts";
+
+export interface FaultSuiteOptions extends FaultSubject {
+  /** Names what is tried in the report. */
+  readonly name: string;
+  /** What cannot be offered, with the reason. What lacks without a reason fails the tests that need it. */
+  readonly cannot?: Readonly<Partial<Record<FaultOffer, string>>>;
+  /** Tests not to run, with the reason. */
+  readonly skip?: readonly Skip[];
+  /**
+   * `"short"` takes about a minute, `"soak"` some minutes: 5,000 tasks with workers killed every 2 seconds, a server
+   * that is away for a minute; it prints its figures. Default: `"soak"` when the environment has `TASKFERRY_SOAK=1`.
+   */
+  readonly scale?: "short" | "soak";
+}
+
+/**
+ * Runs whole systems, client, worker and handlers each in a process of its own, and lets processes, server and network
+ * fail while they work. One vitest test for each rule; the verdict is that of the total queue: nothing that was
+ * acknowledged is lost, nothing comes from nowhere, nothing is repeated without cause.
+ */
+export function testFaults(options: FaultSuiteOptions): void {
+  const isSoak = options.scale === undefined ? process.env.TASKFERRY_SOAK === "1" : options.scale === "soak";
+  const scale = isSoak ? soakScale : shortScale;
+  registerRules({
+    title: `faults ${options.name}`,
+    topics: faultTopics,
+    skip: options.skip ?? [],
+    cannot: options.cannot ?? {},
+    timeout: scale.timeout,
+    open: () => FaultScene.open(options, scale),
+    lacks: (scene, need) => lackOf(scene.subject, scene.capabilities, need),
+  });
+}

@@ -1,0 +1,24 @@
+import { badInputTopic } from "./bad-input.ts";
+import { crashesTopic } from "./crashes.ts";
+import { fairnessTopic } from "./fairness.ts";
+import type { FaultTopic } from "./fault-topic.ts";
+import { halfOpenTopic } from "./half-open.ts";
+import { leasesTopic } from "./leases.ts";
+import { lostRepliesTopic } from "./lost-replies.ts";
+import { outagesTopic } from "./outages.ts";
+import { poisonTopic } from "./poison.ts";
+import { resultsTopic } from "./results.ts";
+import { shutdownTopic } from "./shutdown.ts";
+
+export const faultTopics: readonly FaultTopic[] = [
+  crashesTopic,
+  poisonTopic,
+  leasesTopic,
+  lostRepliesTopic,
+  outagesTopic,
+  halfOpenTopic,
+  resultsTopic,
+  badInputTopic,
+  shutdownTopic,
+  fairnessTopic,
+];
