@@ -1,0 +1,28 @@
+import { decodeOutcome, encodeOutcome, isTaskferryError, MessageError, type StoredOutcome } from "@taskferry/core";
+
+export const maxOutcomeBytes = 16 * 1024 * 1024;
+
+/** The run, a line feed, the encoded outcome: so that a script reads the run without JSON. */
+export function toValue(outcome: StoredOutcome): Buffer {
+  const bytes = encodeOutcome(outcome);
+  if (bytes.length <= maxOutcomeBytes) return Buffer.concat([Buffer.from(`${outcome.run}\n`), bytes]);
+  throw new MessageError(
+    "MESSAGE_TOO_LARGE",
+    `Expected an outcome of at most ${maxOutcomeBytes} bytes, got ${bytes.length}. Return a reference to the data.`,
+    { id: outcome.id },
+  );
+}
+
+export function fromValue(value: Buffer): StoredOutcome {
+  return decodeOutcome(value.subarray(value.indexOf(0x0a) + 1));
+}
+
+/** `undefined` for bytes that are no outcome, or one of a later version. */
+export function tryFromValue(value: Buffer): StoredOutcome | undefined {
+  try {
+    return fromValue(value);
+  } catch (error) {
+    if (isTaskferryError(error)) return undefined;
+    throw error;
+  }
+}
