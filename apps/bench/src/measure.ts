@@ -1,0 +1,60 @@
+import type { Setting, Subject } from "./subject.ts";
+import { subjects } from "./subjects.ts";
+
+export type PhaseName = keyof Subject;
+
+/** What a measuring process is asked. */
+export interface Order {
+  readonly subject: string;
+  readonly phase: PhaseName;
+  readonly setting: Setting;
+}
+
+/** What it answers. Times in milliseconds; CPU of the measuring process alone. */
+export interface Measurement {
+  readonly milliseconds: number;
+  readonly cpuMilliseconds: number;
+  readonly rssMegabytes: number;
+  /** Sorted; of round trips alone. */
+  readonly latencies?: readonly number[];
+}
+
+const warmUps = 50;
+
+/** Measures one phase of one subject in this process. */
+export async function measure({ subject: name, phase, setting }: Order): Promise<Measurement> {
+  const subject = subjects[name]?.subject;
+  if (phase === "roundTrip") return measureRoundTrips(subject?.roundTrip, setting);
+  const timed = await subject?.[phase]?.(setting);
+  if (timed === undefined) throw new Error(`${name} has no phase ${phase}`);
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  await timed.run();
+  const milliseconds = performance.now() - start;
+  const measurement = { milliseconds, ...resources(cpu) };
+  await timed.close();
+  return measurement;
+}
+
+async function measureRoundTrips(phase: Subject["roundTrip"], setting: Setting): Promise<Measurement> {
+  if (phase === undefined) throw new Error("no round trips");
+  const { once, close } = await phase(setting);
+  for (let index = 0; index < warmUps; index += 1) await once();
+  const latencies: number[] = [];
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  for (let index = 0; index < setting.count; index += 1) {
+    const begin = performance.now();
+    await once();
+    latencies.push(performance.now() - begin);
+  }
+  const milliseconds = performance.now() - start;
+  const measurement = { milliseconds, ...resources(cpu), latencies: latencies.sort((a, b) => a - b) };
+  await close();
+  return measurement;
+}
+
+function resources(since: NodeJS.CpuUsage): { readonly cpuMilliseconds: number; readonly rssMegabytes: number } {
+  const { user, system } = process.cpuUsage(since);
+  return { cpuMilliseconds: (user + system) / 1_000, rssMegabytes: Math.round(process.resourceUsage().maxRSS / 1_024) };
+}

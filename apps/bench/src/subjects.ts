@@ -1,0 +1,17 @@
+import type { Subject } from "./subject.ts";
+import { beeQueue } from "./subjects/bee-queue.ts";
+import { bullmq } from "./subjects/bullmq.ts";
+import { rawRedis } from "./subjects/raw-redis.ts";
+import { taskferry, taskferryMemory } from "./subjects/taskferry.ts";
+
+/** In the order of the table; `medium` says what they run on. */
+export const subjects: Readonly<
+  Record<string, { readonly medium: "redis" | "sqlite" | "memory"; readonly subject: Subject }>
+> = {
+  "raw ioredis": { medium: "redis", subject: rawRedis },
+  "taskferry redisList": { medium: "redis", subject: taskferry },
+  BullMQ: { medium: "redis", subject: bullmq },
+  "bee-queue": { medium: "redis", subject: beeQueue },
+  "taskferry sqlite": { medium: "sqlite", subject: taskferry },
+  "taskferry memory": { medium: "memory", subject: taskferryMemory },
+};

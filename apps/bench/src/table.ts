@@ -1,0 +1,82 @@
+import type { Sample } from "./plan.ts";
+
+const columns = [
+  "phase",
+  "subject",
+  "median",
+  "range",
+  "ratio",
+  "client CPU s/100k",
+  "server CPU s/100k",
+  "RSS MB",
+] as const;
+const titles = {
+  enqueueOne: "enqueue, one by one",
+  enqueueMany: "enqueue, many a call",
+  process: "process, results kept",
+  roundTrip: "enqueue to result",
+} as const;
+/** What the ratio of each phase is to. */
+const base = "raw ioredis";
+
+/** A Markdown table: a row for each phase and subject, medians over the rounds. */
+export function toTable(samples: readonly Sample[]): string {
+  const rows = Object.keys(titles).flatMap((phase) => {
+    const ofPhase = samples.filter((sample) => sample.phase === phase);
+    const reference = ofPhase.filter(({ subject }) => subject === base);
+    const baseline = median(
+      (reference.length > 0 ? reference : ofPhase.filter(({ subject }) => subject === "bee-queue")).map(figureOf),
+    );
+    return [...new Set(ofPhase.map(({ subject }) => subject))].map((subject) =>
+      toRow(
+        ofPhase.filter((sample) => sample.subject === subject),
+        baseline,
+      ),
+    );
+  });
+  return [columns, columns.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+function toRow(samples: readonly Sample[], baseline: number): readonly string[] {
+  const [first] = samples;
+  if (first === undefined) return [];
+  const figures = samples.map(figureOf);
+  const middle = median(figures);
+  const isLatency = first.phase === "roundTrip";
+  const per100k = (select: (sample: Sample) => number | undefined): string => {
+    const values = samples
+      .flatMap((sample) => select(sample) ?? [])
+      .map((value, index) => (value / (samples[index]?.count ?? 1)) * 100);
+    return values.length === 0 ? "" : median(values).toFixed(2);
+  };
+  return [
+    titles[first.phase],
+    first.subject,
+    isLatency
+      ? `${middle.toFixed(2)} ms (p99 ${median(samples.map(({ latencies = [] }) => latencies[Math.floor(latencies.length * 0.99)] ?? 0)).toFixed(2)})`
+      : `${format(middle)}/s`,
+    isLatency
+      ? `${Math.min(...figures).toFixed(2)}–${Math.max(...figures).toFixed(2)}`
+      : `${format(Math.min(...figures))}–${format(Math.max(...figures))}`,
+    Number.isFinite(baseline) ? (middle / baseline).toFixed(2) : "",
+    per100k(({ cpuMilliseconds }) => cpuMilliseconds),
+    per100k(({ serverCpuMilliseconds }) => serverCpuMilliseconds),
+    String(Math.max(...samples.map(({ rssMegabytes }) => rssMegabytes))),
+  ];
+}
+
+/** Tasks a second, or the median latency in milliseconds. */
+function figureOf({ phase, count, milliseconds, latencies = [] }: Sample): number {
+  return phase === "roundTrip"
+    ? (latencies[Math.floor(latencies.length / 2)] ?? Number.NaN)
+    : (count / milliseconds) * 1_000;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function format(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
