@@ -40,14 +40,21 @@ export interface Broker extends Connectable {
   /** Looks into queues and changes them. Absent where `capabilities.inspection` is refused. */
   readonly admin?: BrokerAdmin;
 
-  /** A result backend and a state store on the same server, for those who configure none. New values at each call. */
-  readonly companions?: { readonly results?: () => ResultBackend; readonly state?: () => StateStore };
+  /** What else the same server offers, for those who configure none. New values at each call. */
+  readonly companions?: BrokerCompanions;
 
   /** Tells of the connection. A listener that throws harms nothing. */
   on(listener: (event: BrokerEvent) => void): Unsubscribe;
 }
 
 export type Unsubscribe = () => void;
+
+export interface BrokerCompanions {
+  readonly results?: () => ResultBackend;
+  readonly state?: () => StateStore;
+  /** A broker that delivers to every worker that listens (`receivers: "every"`), for tasks with `broadcast: true`. */
+  readonly broadcast?: () => Broker;
+}
 
 /**
  * What a broker can do, as data. `native`: the server does it. `emulated`: the package does it, with the same promise.

@@ -62,6 +62,7 @@ export type {
   Broker,
   BrokerAdmin,
   BrokerCapabilities,
+  BrokerCompanions,
   BrokerEvent,
   ConsumeOptions,
   Consumer,
