@@ -22,6 +22,15 @@ export function checkPublishable(
     });
 }
 
+/** @throws UnsupportedCapabilityError: `broker` delivers to one worker, and offers nothing that delivers to all. */
+export function refuseBroadcast({ name }: Pick<Broker, "name">, task: string): never {
+  throw unsupported(
+    "receivers",
+    `${name} cannot deliver to every worker, and the task ${task} is defined with \`broadcast: true\`. ` +
+      "Set `broadcast` of the configuration to a broker that can, such as redisPubSub or a redis+pubsub: URL.",
+  );
+}
+
 /** Refuses what a broker cannot keep of a task's definition, as a worker starts. @throws UnsupportedCapabilityError */
 export function checkRunnable({ name, capabilities }: Broker, task: string, options: ResolvedTaskOptions): void {
   checkPolicy(name, capabilities, { task, attempts: options.retry.attempts, acknowledge: options.acknowledge });

@@ -1,4 +1,4 @@
-import type { BrokerAdmin, Unsubscribe } from "./broker.ts";
+import type { Broker, BrokerAdmin, Unsubscribe } from "./broker.ts";
 import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
 import type { EnqueueOptions } from "./client/enqueue-options.ts";
 import { createEnqueuer, type EnqueueManyOptions, type EnqueueResult } from "./client/enqueuer.ts";
@@ -6,19 +6,33 @@ import { type BareHandle, type Handle, TaskHandle } from "./client/handle.ts";
 import { createOutcomeReader, type HandleParts } from "./client/outcome-reader.ts";
 import { createProgressReader } from "./client/progress-reader.ts";
 import { createPublisher } from "./client/publisher.ts";
-import { composeEnqueue } from "./compose.ts";
+import { createRoutes } from "./client/routes.ts";
 import type { ClientConfig } from "./config.ts";
 import { openConnections, resolveConnections } from "./connections.ts";
 import { parseDuration } from "./duration.ts";
-import { ConfigurationError } from "./errors.ts";
+import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
 import { silentLogger } from "./logger.ts";
 import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import type { ResultBackend } from "./result-backend.ts";
 import { createSerializerSet } from "./serializer-set.ts";
-import type { CallableTask } from "./task.ts";
+import type { Broadcasted, CallableTask } from "./task.ts";
 
-/** A handle where results are configured; one with nothing but its id where `results` is `false`. */
-export type ClientHandle<TResults extends boolean, TResult> = TResults extends true ? Handle<TResult> : BareHandle;
+/** A handle where results are configured; one with nothing but its id where `results` is `false`, and for a broadcast. */
+export type ClientHandle<TResults extends boolean, TResult> = TResults extends true
+  ? IsBroadcast<TResult> extends true
+    ? BareHandle
+    : Handle<TResult>
+  : BareHandle;
+
+/** Not so for `any`, nor for `never`. */
+type IsBroadcast<TResult> = 0 extends 1 & TResult
+  ? false
+  : [TResult] extends [never]
+    ? false
+    : [TResult] extends [Broadcasted]
+      ? true
+      : false;
 
 /** Enqueues tasks, and gives access to what became of them. Made by {@link createClient}. */
 export interface Client<TResults extends boolean = true> extends AsyncDisposable {
@@ -70,24 +84,21 @@ type EnqueueArguments<TInput> = [TInput] extends [undefined]
  * Connects to the broker, the result backend and the state store of a configuration.
  *
  * @throws ConfigurationError `RESULTS_UNAVAILABLE` when no result backend can be found and `results` is not `false`,
- * and those of the URL resolution; BrokerError `BROKER_UNAVAILABLE` when a server cannot be reached.
+ * and those of the URL resolution; UnsupportedCapabilityError for results where every worker gets each task; BrokerError `BROKER_UNAVAILABLE` when a server cannot be reached.
  */
 export async function createClient<const TConfig extends ClientConfig>(
   config: TConfig,
 ): Promise<Client<TConfig["results"] extends false ? false : true>> {
   const connections = await resolveConnections(config);
   const { broker, results, state } = connections;
-  if (results === undefined && config.results !== false) {
-    throw new ConfigurationError(
-      "RESULTS_UNAVAILABLE",
-      `${broker.name} offers no result backend. Set \`results\` to one, or to false for handles that have only an id.`,
-    );
-  }
+  checkResults(broker, results, config.results);
   const logger = config.logger ?? silentLogger;
   const middlewares = config.middlewares ?? [];
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
-  const publisher = createPublisher(broker, parseDuration(config.publishTimeout ?? "30s", "publishTimeout"));
+  const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
+  const publisher = createPublisher(broker, publishTimeout);
+  const routes = createRoutes({ connections, publisher, middlewares, publishTimeout });
   const readers =
     results === undefined
       ? undefined
@@ -95,12 +106,13 @@ export async function createClient<const TConfig extends ClientConfig>(
           outcomes: createOutcomeReader({ results, broker, serializers }),
           progress: createProgressReader(state, results),
         };
-  const toHandle = (parts: HandleParts): BareHandle =>
-    readers === undefined ? { id: parts.id, task: parts.task } : new TaskHandle(parts, readers);
+  const toHandle = (task: CallableTask, parts: HandleParts): BareHandle =>
+    readers === undefined || task.options.broadcast
+      ? { id: parts.id, task: parts.task }
+      : new TaskHandle(parts, readers);
   let closing: Promise<void> | undefined;
   const enqueuer = createEnqueuer({
-    broker,
-    publish: composeEnqueue(middlewares, publisher.add) ?? publisher.add,
+    routes,
     serializers,
     maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
     isClosed: () => closing !== undefined,
@@ -114,7 +126,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     onBrokerEvent: (event) => emitter.emit(() => event),
   });
   const close = async (): Promise<void> => {
-    await publisher.drain();
+    await routes.close();
     await disconnect();
   };
   const client: ErasedClient = {
@@ -122,7 +134,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     enqueueMany: (task, inputs, options = {}) => enqueuer.enqueueMany(task, inputs, options),
     handle: (task, id, options) => {
       const { queue, resultTtl } = task.options;
-      return toHandle({
+      return toHandle(task, {
         id: checkId(id),
         task: task.name,
         queue: options?.queue ?? queue,
@@ -140,6 +152,21 @@ export async function createClient<const TConfig extends ClientConfig>(
   };
   // The types of tasks and handles are promises of the public signature; here they are erased.
   return client as unknown as Client<TConfig["results"] extends false ? false : true>;
+}
+
+function checkResults(broker: Broker, results: ResultBackend | undefined, configured: ClientConfig["results"]): void {
+  if (results === undefined && configured !== false) {
+    throw new ConfigurationError(
+      "RESULTS_UNAVAILABLE",
+      `${broker.name} offers no result backend. Set \`results\` to one, or to false for handles that have only an id.`,
+    );
+  }
+  if (results !== undefined && broker.capabilities.receivers === "every") {
+    throw new UnsupportedCapabilityError(
+      "receivers",
+      `${broker.name} delivers each task to every worker, so a task has no single outcome. Set \`results\` to false.`,
+    );
+  }
 }
 
 interface ErasedClient extends Pick<Client, "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {

@@ -18,6 +18,8 @@ export interface ConnectionConfig {
   readonly results?: ResultBackend | string | false | undefined;
   /** Where small shared state is kept. Absent: what the result backend's or the broker's package offers. `false`: nowhere. */
   readonly state?: StateStore | string | false | undefined;
+  /** Where tasks with `broadcast: true` go. Absent: what the broker's package offers. `false`: nowhere. */
+  readonly broadcast?: Broker | string | false | undefined;
   /** Writes inputs and results. Default `jsonSerializer()`. */
   readonly serializer?: Serializer;
   /** More formats that are read, beside `serializer` and JSON. */

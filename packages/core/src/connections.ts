@@ -16,12 +16,14 @@ export interface Connections {
   readonly broker: Broker;
   readonly results: ResultBackend | undefined;
   readonly state: StateStore | undefined;
+  /** Delivers to every worker; the broker itself where it does so anyway. */
+  readonly broadcast: Broker | undefined;
 }
 
 /**
  * Finds the broker, result backend and state store that `config` asks for. Opens no connection.
  *
- * @throws ConfigurationError `BROKER_NOT_SET`, `PACKAGE_MISSING`, `URL_INVALID`, `CONTRACT_MISMATCH`.
+ * @throws ConfigurationError `BROKER_NOT_SET`, `PACKAGE_MISSING`, `URL_INVALID`, `CONTRACT_MISMATCH`, `CONFIGURATION_INVALID`.
  */
 export async function resolveConnections(config: ConnectionConfig): Promise<Connections> {
   const context: UrlContext = { root: config.root ?? findRoot(process.cwd()), schemes: config.schemes };
@@ -36,11 +38,19 @@ export async function resolveConnections(config: ConnectionConfig): Promise<Conn
     (url) => fromUrl<StateStore>("states", url, context),
     results?.state ?? broker.companions?.state,
   );
-  for (const part of [broker, results, state]) checkContract(part);
-  return { root: context.root, broker, results, state };
+  const broadcast = await resolvePart(
+    config.broadcast,
+    (url) => fromUrl<Broker>("brokers", url, context),
+    broker.capabilities.receivers === "every" ? () => broker : broker.companions?.broadcast,
+  );
+  for (const part of [broker, results, state, broadcast]) checkContract(part);
+  if (broadcast !== undefined) checkBroadcast(broadcast);
+  return { root: context.root, broker, results, state, broadcast };
 }
 
 export interface OpenParts {
+  /** Whether the broker for broadcasts is needed from the start. */
+  readonly isListening?: boolean;
   readonly role: "client" | "worker";
   readonly middlewares: readonly Middleware[];
   readonly logger: Logger;
@@ -49,14 +59,14 @@ export interface OpenParts {
 
 /** Connects all parts and starts the middlewares. Resolves to the way back, which never rejects for a middleware. */
 export async function openConnections(
-  { broker, results, state }: Connections,
-  { role, middlewares, logger, onBrokerEvent }: OpenParts,
+  { broker, results, state, broadcast }: Connections,
+  { isListening = false, role, middlewares, logger, onBrokerEvent }: OpenParts,
 ): Promise<() => Promise<void>> {
   const unsubscribe = broker.on((event) => {
     if (event.type === "warning") logger.warn({ broker: broker.name }, event.message);
     onBrokerEvent({ type: "broker", at: Date.now(), broker: broker.name, event });
   });
-  const parts = [broker, results, state].filter((part) => part !== undefined);
+  const parts = [broker, results, state, isListening ? broadcast : undefined].filter((part) => part !== undefined);
   const started: Middleware[] = [];
   let isOpen = false;
   const close = async (): Promise<void> => {
@@ -122,5 +132,13 @@ function checkContract(part: { readonly name: string; readonly contract: number 
   throw new ConfigurationError(
     "CONTRACT_MISMATCH",
     `${part.name} implements version ${part.contract} of its contract, this @taskferry/core needs version 1. Update whichever is older.`,
+  );
+}
+
+function checkBroadcast({ name, capabilities }: Broker): void {
+  if (capabilities.receivers === "every") return;
+  throw new ConfigurationError(
+    "CONFIGURATION_INVALID",
+    `broadcast: expected a broker that delivers to every worker, such as redisPubSub, got ${name}, which delivers to one.`,
   );
 }

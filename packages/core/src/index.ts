@@ -2,9 +2,9 @@
 // The life of one task, in order. A name that is not listed here is not public.
 
 // Tasks and their handlers
-export type { CallableTask, Task, TaskInput, TaskOutput } from "./task.ts";
+export type { Broadcasted, CallableTask, Task, TaskInput, TaskOutput } from "./task.ts";
 export { defineTask, isTask } from "./task.ts";
-export type { ResolvedTaskOptions, RetryOptions, TaskOptions } from "./task-options.ts";
+export type { ResolvedTaskOptions, RetryOptions, TaskDefinition, TaskOptions } from "./task-options.ts";
 export { defaultTaskOptions } from "./task-options.ts";
 export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
@@ -128,6 +128,7 @@ export { maxStateValueBytes } from "./state-store.ts";
 // Memory
 export type { MemoryBroker, MemoryOptions } from "./memory/broker.ts";
 export { memory } from "./memory/broker.ts";
+export { memoryFanout } from "./memory/fanout.ts";
 export type { MemoryResults } from "./memory/results.ts";
 export { memoryResults } from "./memory/results.ts";
 export { memoryState } from "./memory/state.ts";

@@ -24,6 +24,16 @@ export interface TaskOptions {
   readonly acknowledge?: "stored" | "executed" | "received";
 }
 
+/** How a task is defined: its options, and what no enqueue changes. */
+export interface TaskDefinition extends TaskOptions {
+  /**
+   * Every worker that has a handler runs it, once at most, with one attempt; nothing is kept for a worker that is away,
+   * and the handle has only an id. Refused by brokers that cannot do it. Its queue is by default its own name, so that
+   * it reaches just the workers that have a handler. Default false.
+   */
+  readonly broadcast?: boolean;
+}
+
 export interface RetryOptions {
   /** Executions that may fail, the first included: 1 to 1,000. Default 1. */
   readonly attempts?: number;
@@ -43,6 +53,7 @@ export interface ResolvedTaskOptions {
   readonly expires: number | undefined;
   readonly resultTtl: number;
   readonly acknowledge: "stored" | "executed" | "received";
+  readonly broadcast: boolean;
 }
 
 export const defaultTaskOptions: ResolvedTaskOptions = {
@@ -53,7 +64,31 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
   expires: undefined,
   resultTtl: 86_400_000,
   acknowledge: "stored",
+  broadcast: false,
 };
+
+/**
+ * The options of a task that is being defined. Those that a broadcast cannot keep are refused here already.
+ *
+ * @throws OptionError `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID`.
+ */
+export function resolveDefinition(
+  name: string,
+  { broadcast = false, ...options }: TaskDefinition,
+): ResolvedTaskOptions {
+  const subject = `task ${name}`;
+  if (typeof broadcast !== "boolean") throw invalid(`${subject}, broadcast`, "true or false", broadcast);
+  if (!broadcast) return resolveTaskOptions(options, subject);
+  const base = { ...defaultTaskOptions, broadcast, queue: name, acknowledge: "received" } as const;
+  const resolved = resolveTaskOptions(options, subject, base);
+  if (resolved.retry.attempts > 1)
+    throw invalid(`${subject}, retry.attempts`, "1, since a broadcast cannot be retried", resolved.retry.attempts);
+  if (resolved.acknowledge !== "received")
+    throw invalid(`${subject}, acknowledge`, '"received", since a broadcast is kept nowhere', resolved.acknowledge);
+  if (resolved.priority !== defaultPriority)
+    throw invalid(`${subject}, priority`, "none, since a broadcast waits in no queue", resolved.priority);
+  return resolved;
+}
 
 /**
  * Fills in defaults and checks ranges.
@@ -87,6 +122,7 @@ export function resolveTaskOptions(
     resultTtl:
       options.resultTtl === undefined ? base.resultTtl : parseDuration(options.resultTtl, `${subject}, resultTtl`),
     acknowledge,
+    broadcast: base.broadcast,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Handler, HandlerContext } from "./handler.ts";
 import { createHandler } from "./handler.ts";
 import { checkName } from "./message.ts";
 import { checkSchema, type Schema, type SchemaInput, type SchemaOutput } from "./schema.ts";
-import { type ResolvedTaskOptions, resolveTaskOptions, type TaskOptions } from "./task-options.ts";
+import { type ResolvedTaskOptions, resolveDefinition, type TaskDefinition, type TaskOptions } from "./task-options.ts";
 
 const taskBrand = Symbol.for("taskferry.task");
 
@@ -30,6 +30,11 @@ export interface Task<
   handler(run: (input: THandlerInput, context: HandlerContext) => THandlerOutput | Promise<THandlerOutput>): Handler;
 }
 
+/** What a caller gets of a task with `broadcast: true`: nothing, for there is one execution in every worker. */
+export interface Broadcasted {
+  readonly [taskBrand]: "broadcast";
+}
+
 /** What a caller of a task gives, and what it gets. */
 export type TaskInput<TTask> = TTask extends { readonly "~types"?: { readonly callerInput: infer TInput } }
   ? TInput
@@ -37,6 +42,8 @@ export type TaskInput<TTask> = TTask extends { readonly "~types"?: { readonly ca
 export type TaskOutput<TTask> = TTask extends { readonly "~types"?: { readonly callerOutput: infer TOutput } }
   ? TOutput
   : never;
+
+type OrdinaryDefinition = TaskOptions & { readonly broadcast?: false };
 
 /**
  * Defines a task.
@@ -48,31 +55,39 @@ export type TaskOutput<TTask> = TTask extends { readonly "~types"?: { readonly c
  * @param name - unique over all that share a broker: 1 to 100 letters, digits, `_`, `.`, `-`.
  * @throws OptionError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`.
  */
+export function defineTask<TInput extends Schema>(
+  name: string,
+  options: TaskOptions & { readonly broadcast: true; readonly input: TInput; readonly output?: undefined },
+): Task<SchemaInput<TInput>, SchemaOutput<TInput>, unknown, Broadcasted>;
+export function defineTask<TInput = void>(
+  name: string,
+  options: TaskOptions & { readonly broadcast: true; readonly input?: undefined; readonly output?: undefined },
+): Task<TInput, TInput, unknown, Broadcasted>;
 export function defineTask<TInput extends Schema, TOutput extends Schema>(
   name: string,
-  options: TaskOptions & { readonly input: TInput; readonly output: TOutput },
+  options: OrdinaryDefinition & { readonly input: TInput; readonly output: TOutput },
 ): Task<SchemaInput<TInput>, SchemaOutput<TInput>, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
 export function defineTask<TInput extends Schema>(
   name: string,
-  options: TaskOptions & { readonly input: TInput; readonly output?: undefined },
+  options: OrdinaryDefinition & { readonly input: TInput; readonly output?: undefined },
 ): Task<SchemaInput<TInput>, SchemaOutput<TInput>, unknown, unknown>;
 export function defineTask<TOutput extends Schema>(
   name: string,
-  options: TaskOptions & { readonly input?: undefined; readonly output: TOutput },
+  options: OrdinaryDefinition & { readonly input?: undefined; readonly output: TOutput },
 ): Task<void, void, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
 export function defineTask<TInput = void, TOutput = void>(
   name: string,
-  options?: TaskOptions & { readonly input?: undefined; readonly output?: undefined },
+  options?: OrdinaryDefinition & { readonly input?: undefined; readonly output?: undefined },
 ): Task<TInput, TInput, TOutput, TOutput>;
 export function defineTask(
   name: string,
-  options: TaskOptions & { readonly input?: Schema | undefined; readonly output?: Schema | undefined } = {},
+  options: TaskDefinition & { readonly input?: Schema | undefined; readonly output?: Schema | undefined } = {},
 ): Task {
   const { input, output, ...rest } = options;
   const task: Task & { readonly [taskBrand]: true } = {
     [taskBrand]: true,
     name: checkName("task", name),
-    options: resolveTaskOptions(rest, `task ${name}`),
+    options: resolveDefinition(name, rest),
     input: input === undefined ? undefined : checkSchema(`task ${name}, input`, input),
     output: output === undefined ? undefined : checkSchema(`task ${name}, output`, output),
     handler: (run) => createHandler(task, run),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Unsubscribe } from "./broker.ts";
-import { checkRunnable } from "./capability-checks.ts";
+import { checkRunnable, refuseBroadcast } from "./capability-checks.ts";
 import type { WorkerConfig } from "./config.ts";
 import { openConnections, resolveConnections } from "./connections.ts";
 import { type Duration, parseDuration } from "./duration.ts";
@@ -143,13 +143,17 @@ class TaskWorker implements Worker {
     this.#state = "starting";
     const settings = readSettings(config);
     const connections = await resolveConnections(config);
-    const { broker, root } = connections;
+    const { broker, broadcast, root } = connections;
     const found = await loadHandlers({ ...config, root }, config.loadModule);
     this.#handlers = new Map(found.map(({ handler }) => [handler.task.name, handler]));
     const queues = resolveQueues(settings, this.#handlers);
-    for (const { task } of this.#handlers.values()) checkRunnable(broker, task.name, task.options);
+    for (const { task } of this.#handlers.values()) {
+      const target = task.options.broadcast ? (broadcast ?? refuseBroadcast(broker, task.name)) : broker;
+      checkRunnable(target, task.name, task.options);
+    }
     this.#disconnect = await openConnections(connections, {
       role: "worker",
+      isListening: queues.broadcast.size > 0,
       middlewares: config.middlewares ?? [],
       logger: this.#logger,
       onBrokerEvent: (event) => this.#onBrokerEvent(event),
@@ -168,7 +172,12 @@ class TaskWorker implements Worker {
     });
     this.#state = "running";
     this.#logger.info(
-      { broker: broker.name, queues: Object.fromEntries(queues), tasks: [...this.#handlers.keys()] },
+      {
+        broker: broker.name,
+        queues: Object.fromEntries(queues.ordinary),
+        ...(queues.broadcast.size > 0 && { broadcasts: Object.fromEntries(queues.broadcast) }),
+        tasks: [...this.#handlers.keys()],
+      },
       "the worker has started",
     );
     this.#tell("worker.started");

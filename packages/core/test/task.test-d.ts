@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { describe, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import {
+  type BareHandle,
   type Client,
   defineTask,
   type Handle,
@@ -43,6 +44,18 @@ describe("types of tasks", () => {
     await client.enqueue(tick, 1);
     const answer = defineTask<void, number>("answer");
     expectTypeOf(await (await client.enqueue(answer)).result()).toEqualTypeOf<number>();
+  });
+
+  test("a broadcast has a handle with only an id", async () => {
+    const clear = defineTask<{ key: string }>("clear", { broadcast: true });
+    clear.handler(({ key }) => void key);
+    expectTypeOf(await client.enqueue(clear, { key: "a" })).toEqualTypeOf<BareHandle>();
+    // @ts-expect-error the input is missing
+    await client.enqueue(clear);
+    const tick = defineTask("tick", { broadcast: true, input: z.number() });
+    expectTypeOf(await client.enqueue(tick, 1)).toEqualTypeOf<BareHandle>();
+    const anything = defineTask<void, unknown>("anything");
+    expectTypeOf(await client.enqueue(anything)).toEqualTypeOf<Handle<unknown>>();
   });
 
   test("schemas: callers give what goes in, handlers get what comes out", async () => {

@@ -9,6 +9,7 @@ import { createCheck, type Finding } from "./finding.ts";
 
 /** Every name of a configuration; the compiler refuses this table when one is missing or too many. */
 const names: Readonly<Record<keyof Config, true>> = {
+  broadcast: true,
   broker: true,
   handlers: true,
   lease: true,

@@ -1,4 +1,4 @@
-import type { Broker, OutgoingMessage, PublishResult } from "../broker.ts";
+import type { OutgoingMessage, PublishResult } from "../broker.ts";
 import { checkPublishable } from "../capability-checks.ts";
 import { ClosedError, MessageError } from "../errors.ts";
 import type { ClientEvent, Emitter, TaskEvent } from "../events.ts";
@@ -9,6 +9,7 @@ import type { CallableTask } from "../task.ts";
 import { createTemplate, type EnqueueOptions, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
 import type { BareHandle } from "./handle.ts";
 import type { HandleParts } from "./outcome-reader.ts";
+import type { Route, Routes } from "./routes.ts";
 
 export interface EnqueueManyOptions<TInput> extends Omit<EnqueueOptions, "id"> {
   /** The id of each task. Default: a UUID of version 7. */
@@ -31,14 +32,18 @@ export interface Enqueuer {
 }
 
 export interface EnqueuerParts {
-  readonly broker: Broker;
-  /** Through all middlewares to the broker. */
-  readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
+  readonly routes: Routes;
   readonly serializers: SerializerSet;
   readonly maxBodyBytes: number;
   readonly isClosed: () => boolean;
   readonly emitter: Emitter<ClientEvent>;
-  readonly toHandle: (parts: HandleParts) => BareHandle;
+  readonly toHandle: (task: CallableTask, parts: HandleParts) => BareHandle;
+}
+
+/** What all messages of one call share. */
+interface Prepared extends MessageTemplate {
+  readonly task: CallableTask;
+  readonly route: Route;
 }
 
 interface Published {
@@ -47,39 +52,36 @@ interface Published {
 }
 
 export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
-  const { broker, serializers, isClosed } = parts;
-  const prepare = (task: CallableTask, options: EnqueueOptions | undefined): MessageTemplate => {
+  const { routes, serializers, isClosed } = parts;
+  const prepare = (task: CallableTask, options: EnqueueOptions | undefined): Prepared => {
     const template = createTemplate(task, options, serializers.contentType);
-    checkPublishable(broker, template.fixed, template.delay);
-    return template;
+    const route = routes.of(task);
+    checkPublishable(route.broker, template.fixed, template.delay);
+    return { ...template, task, route };
   };
   const publishOne = (
-    task: CallableTask,
-    template: MessageTemplate,
+    prepared: Prepared,
     item: { readonly input: unknown; readonly id: string | undefined },
   ): Promise<Published> => {
     if (isClosed()) throw new ClosedError("The client");
-    if (task.input === undefined) return send(parts, template, item);
+    const { task } = prepared;
+    if (task.input === undefined) return send(parts, prepared, item);
     // The original is sent: what the schema makes of it is for the worker to find again.
     const checked = validate(task.input, item.input, { code: "INPUT_INVALID", name: `The input of ${task.name}` });
-    return checked instanceof Promise ? checked.then(() => send(parts, template, item)) : send(parts, template, item);
+    return checked instanceof Promise ? checked.then(() => send(parts, prepared, item)) : send(parts, prepared, item);
   };
   return {
     enqueue: async (task, input, options) => {
-      const template = prepare(task, options);
-      const answer = answerFor(parts, await publishOne(task, template, { input, id: options?.id }), template.resultTtl);
+      const prepared = prepare(task, options);
+      const answer = answerFor(parts, prepared, await publishOne(prepared, { input, id: options?.id }));
       if (answer.status === "refused") throw answer.error;
       return answer.handle;
     },
     enqueueMany: async (task, inputs, { id, ...options }) => {
-      const template = prepare(task, options);
+      const prepared = prepare(task, options);
       const one = async (input: unknown, index: number): Promise<EnqueueResult<BareHandle>> => {
         try {
-          return answerFor(
-            parts,
-            await publishOne(task, template, { input, id: id?.(input as never, index) }),
-            template.resultTtl,
-          );
+          return answerFor(parts, prepared, await publishOne(prepared, { input, id: id?.(input as never, index) }));
         } catch (error) {
           return { status: "refused", error: error instanceof Error ? error : new Error(String(error)) };
         }
@@ -90,28 +92,28 @@ export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
 }
 
 async function send(
-  { serializers, maxBodyBytes, publish }: EnqueuerParts,
-  template: MessageTemplate,
+  { serializers, maxBodyBytes }: EnqueuerParts,
+  { route, ...template }: Prepared,
   { input, id }: { readonly input: unknown; readonly id: string | undefined },
 ): Promise<Published> {
   const body = serializers.serialize(input);
   if (body.length > maxBodyBytes) throw tooLarge(template.fixed.task, body.length, maxBodyBytes);
   const outgoing = fillTemplate(template, id, body);
-  return { outgoing, result: await publish(outgoing) };
+  return { outgoing, result: await route.publish(outgoing) };
 }
 
 function answerFor(
   { emitter, toHandle }: EnqueuerParts,
+  { task, resultTtl }: Prepared,
   { outgoing: { message }, result }: Published,
-  resultTtl: number,
 ): EnqueueResult<BareHandle> {
   if (result.status === "refused" || result.status === "unknown") return { status: "refused", error: result.error };
   emitter.emit(() => ({
     type: result.status === "duplicate" ? "task.duplicate" : "task.enqueued",
     ...describe(message),
   }));
-  const { id, task, queue, enqueuedAt } = message;
-  return { status: result.status, handle: toHandle({ id, task, queue, enqueuedAt, resultTtl }) };
+  const { id, queue, enqueuedAt } = message;
+  return { status: result.status, handle: toHandle(task, { id, task: task.name, queue, enqueuedAt, resultTtl }) };
 }
 
 function tooLarge(task: string, bytes: number, limit: number): MessageError {

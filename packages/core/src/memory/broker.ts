@@ -6,10 +6,12 @@ import type { StateStore } from "../state-store.ts";
 import { createAdmin } from "./admin.ts";
 import { createConsumer } from "./consumer.ts";
 import { readContent } from "./entry.ts";
+import { memoryFanout } from "./fanout.ts";
 import { createKeepAlive } from "./keep-alive.ts";
 import type { QueueLimits } from "./queue.ts";
 import { createQueueSet } from "./queue-set.ts";
 import { type MemoryResults, memoryResults } from "./results.ts";
+import { tell } from "./tell.ts";
 import { createTurns } from "./turns.ts";
 
 export interface MemoryOptions {
@@ -25,7 +27,11 @@ export interface MemoryOptions {
 export interface MemoryBroker extends Broker {
   readonly admin: BrokerAdmin;
   /** The same values at each call: they belong to this broker. */
-  readonly companions: { readonly results: () => MemoryResults; readonly state: () => StateStore };
+  readonly companions: {
+    readonly results: () => MemoryResults;
+    readonly state: () => StateStore;
+    readonly broadcast: () => Broker;
+  };
   /**
    * Puts bytes into a queue as if another program had: no check, no dedupe. Bytes that are no message come out as a
    * malformed delivery. For tests of what a worker does with them.
@@ -49,6 +55,7 @@ export function memory(options: MemoryOptions = {}): MemoryBroker {
   const consumers = new Set<Consumer>();
   const listeners = new Set<(event: BrokerEvent) => void>();
   const nextTurn = createTurns();
+  const fanout = memoryFanout();
   let results: MemoryResults | undefined;
 
   const lifecycle = countedLifecycle({
@@ -95,7 +102,7 @@ export function memory(options: MemoryOptions = {}): MemoryBroker {
       return consumer;
     },
     admin: createAdmin(queues.byName, checkOpen),
-    companions: { results: companion, state: () => companion().state() },
+    companions: { results: companion, state: () => companion().state(), broadcast: () => fanout },
     on: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -131,14 +138,4 @@ function describe({ maxMessageBytes, dedupeWindow }: QueueLimits): BrokerCapabil
     inspection: "native",
     maxMessageBytes,
   };
-}
-
-function tell(listeners: ReadonlySet<(event: BrokerEvent) => void>, event: BrokerEvent): void {
-  for (const listener of listeners) {
-    try {
-      listener(event);
-    } catch (error) {
-      process.emitWarning(`A listener of the memory broker threw: ${String(error)}`);
-    }
-  }
 }

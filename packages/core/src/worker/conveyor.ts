@@ -124,10 +124,11 @@ export class Conveyor {
   }
 
   async #screenRedeliveries(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
-    const { results, patience, logger } = this.#parts;
+    const { broker, results, patience, logger } = this.#parts;
     const fresh = deliveries.filter((delivery) => !this.#adopt(delivery));
+    const canComeAgain = broker.capabilities.redelivery !== "refused";
     const { finished, unclear } = await findOutcomes(fresh, {
-      results,
+      results: canComeAgain ? results : undefined,
       limit: patience,
       isWanted: () => !this.#isStopping,
       logger,

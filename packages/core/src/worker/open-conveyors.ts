@@ -1,3 +1,4 @@
+import type { Broker } from "../broker.ts";
 import { composeExecute } from "../compose.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { Connections } from "../connections.ts";
@@ -11,13 +12,13 @@ import { createLoopExecutor, type Executor } from "./execute.ts";
 import { laneWindow } from "./lane.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
-import type { WorkerSettings } from "./settings.ts";
+import type { ResolvedQueues, WorkerSettings } from "./settings.ts";
 
 export interface OpenConveyorParts {
   readonly config: WorkerConfig;
   readonly settings: WorkerSettings;
   readonly connections: Connections;
-  readonly queues: ReadonlyMap<string, number>;
+  readonly queues: ResolvedQueues;
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly worker: string;
   readonly emitter: Emitter<WorkerEvent>;
@@ -31,19 +32,20 @@ const patience = 60_000;
 /** Milliseconds for which a handler may go on after its timeout or the loss of its lease aborted its signal. */
 const abortGrace = 1_000;
 
-/** One conveyor for each queue, with the stations that they share. */
+/** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
   const { config, settings, connections, queues, handlers, worker, emitter, logger, isWanted } = parts;
-  const { broker, results, state } = connections;
+  const { broker, results, state, broadcast } = connections;
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const progress = createProgressWriter(state, logger);
   const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
   const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
   const executor = createExecutor(parts, { serializers, reportProgress: progress.report });
-  const open = async ([queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
-    const consumer = await broker.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
+  const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
+    const hasOutcomes = from.capabilities.receivers === "one";
+    const consumer = await from.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
     return new Conveyor({
-      broker,
+      broker: from,
       consumer,
       queue,
       concurrency,
@@ -52,13 +54,16 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       grace: abortGrace,
       decoding: { handlers, serializers, maxBodyBytes: settings.maxBodyBytes, maxDeliveries: settings.maxDeliveries },
       executor,
-      committing: { recorder, progress, worker },
-      results,
+      committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker },
+      results: hasOutcomes ? results : undefined,
       emitter,
       logger,
     });
   };
-  return Promise.all([...queues].map(open));
+  return Promise.all([
+    ...[...queues.ordinary].map((entry) => open(broker, entry)),
+    ...(broadcast === undefined ? [] : [...queues.broadcast].map((entry) => open(broadcast, entry))),
+  ]);
 }
 
 interface ExecutorParts {

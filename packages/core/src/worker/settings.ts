@@ -53,18 +53,28 @@ export function readSettings(config: WorkerConfig): WorkerSettings {
   return { lease, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, queues };
 }
 
-/** The queues to work on, with their concurrency. @throws ConfigurationError `CONFIGURATION_INVALID` without any handler. */
-export function resolveQueues(
-  { queues }: WorkerSettings,
-  handlers: ReadonlyMap<string, Handler>,
-): ReadonlyMap<string, number> {
+/** Queues by name, with their concurrency. */
+export interface ResolvedQueues {
+  /** Those to work on. */
+  readonly ordinary: ReadonlyMap<string, number>;
+  /** Those of the handlers' broadcasts, which reach every worker, whatever queues it works on. */
+  readonly broadcast: ReadonlyMap<string, number>;
+}
+
+/** @throws ConfigurationError `CONFIGURATION_INVALID` without any handler. */
+export function resolveQueues({ queues }: WorkerSettings, handlers: ReadonlyMap<string, Handler>): ResolvedQueues {
   if (handlers.size === 0) {
     throw new ConfigurationError(
       "CONFIGURATION_INVALID",
       "handlers: expected at least one handler, got none. Give values made by task.handler(fn), or modules that export them.",
     );
   }
-  return queues ?? new Map([...handlers.values()].map(({ task }) => [task.options.queue, defaultConcurrency]));
+  const tasks = [...handlers.values()].map(({ task: { options } }) => options);
+  const withDefault = (isBroadcast: boolean): readonly (readonly [string, number])[] =>
+    tasks
+      .filter(({ broadcast }) => broadcast === isBroadcast)
+      .map(({ queue }) => [queue, queues?.get(queue) ?? defaultConcurrency]);
+  return { ordinary: queues ?? new Map(withDefault(false)), broadcast: new Map(withDefault(true)) };
 }
 
 function isPositive(value: number): boolean {

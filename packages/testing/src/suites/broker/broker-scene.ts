@@ -110,6 +110,11 @@ export class BrokerScene implements ConnectableScene<Broker> {
     return consumer;
   }
 
+  /** What nobody listens to may be refused where nothing is kept: sees to it that somebody does. */
+  async someoneListens(broker = this.broker): Promise<void> {
+    if (this.capabilities.delivery === "at-most-once") await this.consumer({ broker });
+  }
+
   message(fields: Partial<Message> = {}): Message {
     return createMessage({ queue: this.queue, ...fields });
   }

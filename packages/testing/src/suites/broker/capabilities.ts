@@ -88,6 +88,7 @@ async function deliveryAsDeclared(scene: BrokerScene): Promise<void> {
 }
 
 async function delayOrRefusal(scene: BrokerScene): Promise<void> {
+  await scene.someoneListens();
   const [before, after] = [scene.message(), scene.message()];
   const results = await scene.offer([
     before,
@@ -98,6 +99,7 @@ async function delayOrRefusal(scene: BrokerScene): Promise<void> {
 }
 
 async function priorityOrRefusal(scene: BrokerScene): Promise<void> {
+  await scene.someoneListens();
   const results = await scene.offer([scene.message(), scene.message({ priority: 9 }), scene.message({ priority: 4 })]);
   expectKeptOrRefused(results, scene.capabilities.priority);
 }

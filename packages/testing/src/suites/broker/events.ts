@@ -30,6 +30,7 @@ async function throwingIsHarmless(scene: BrokerScene): Promise<void> {
   broker.on((event) => heard.push(event.type));
   await broker.connect();
   expect(heard).toContain("connected");
+  await scene.someoneListens(broker);
   const [result] = await scene.offer([scene.message()], broker);
   expect(result?.status).toBe("accepted");
   await broker.close();

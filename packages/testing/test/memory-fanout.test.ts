@@ -1,12 +1,12 @@
+import { memoryFanout } from "@taskferry/core";
 import { testBroker } from "../src/index.ts";
-import { type Channel, fanOutBroker } from "./fixtures/fan-out-broker.ts";
 
 // What a broker refuses must be refused: the suite is as strict with a broker that can do next to nothing.
 testBroker({
-  name: "that refuses all it can refuse",
+  name: "memoryFanout",
   create: () => {
-    const channel: Channel = new Map();
-    return { connect: () => fanOutBroker(channel), dispose: async () => undefined };
+    const broker = memoryFanout();
+    return { connect: () => broker, dispose: async () => undefined };
   },
   cannot: {
     restart: "it keeps nothing",
