@@ -64,4 +64,19 @@ describe("what other programs write", () => {
     expect(await consumer.settle([{ kind: "ack", delivery }])).toEqual(["settled"]);
     expect(await broker.admin?.depth(queue)).toEqual({ ready: 0, delayed: 0, running: 0, dead: 0 });
   });
+
+  test("no bytes at all stay with the worker that took them, whatever else it asks meanwhile", async () => {
+    const broker = await opened(redisList({ url: redis.current().url }));
+    const queue = randomUUID();
+    await operator(redis.current().url).rpush(queueKeys("taskferry", queue).middle, "");
+    const consumer = await broker.consume(queue, { window: 10, lease: 10_000 });
+    const [delivery] = await consumer.take(1, AbortSignal.timeout(patience));
+    if (delivery === undefined) throw new Error("nothing was taken");
+    await broker.publish([{ message: messageOf("next", queue) }], { timeout: patience });
+    expect(await consumer.take(1, AbortSignal.timeout(patience))).toHaveLength(1);
+    expect(await consumer.extend([delivery])).toEqual([]);
+    const reason = { code: "MESSAGE_MALFORMED", message: "no bytes", at: 1 } as const;
+    expect(await consumer.settle([{ kind: "reject", delivery, reason }])).toEqual(["settled"]);
+    expect((await broker.admin?.read(queue, "dead", ""))?.bytes).toEqual(Buffer.alloc(0));
+  });
 });

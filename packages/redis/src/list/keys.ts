@@ -49,4 +49,6 @@ local marker, dead, dead_message, dead_reason = KEYS[14], KEYS[15], KEYS[16], KE
 local turn = KEYS[18]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- A write that needs no memory: a script that has begun to write may go on when Redis is full. No id is "".
+local function begin_to_write() redis.call('HDEL', latest, '') end
 `;

@@ -7,8 +7,7 @@ export const extend: Script = {
   lua: `${keyNames}
 local keys = {}
 for i = 2, #ARGV, 2 do keys[#keys + 1] = ARGV[i] end
--- A write that needs no memory comes first: a script that has begun to write may go on when Redis is full.
-redis.call('HDEL', owner, '')
+begin_to_write()
 local owners = redis.call('HMGET', owner, unpack(keys))
 local leases, answers = {}, {}
 for i, key in ipairs(keys) do

@@ -33,8 +33,7 @@ end
 export const take: Script = {
   name: "taskferryListTake",
   lua: `${keyNames}${bands}${tombstones}${promote}
--- A write that needs no memory comes first: a script that has begun to write may go on when Redis is full.
-redis.call('HDEL', owner, '')
+begin_to_write()
 rotate(tonumber(ARGV[5]))
 local request = KEYS[19]
 local max = tonumber(ARGV[1])

@@ -26,13 +26,23 @@ export class HeardWorker {
 
   /** Resolves once there have been so many events of a type. */
   async heard(type: WorkerEvent["type"], count: number, options: WaitOptions): Promise<void> {
-    while (this.count(type) < count) {
-      await this.#waiters.wait(`${count} times ${type}, which came ${this.count(type)} times`, () => true, options);
+    const isEnough = (): boolean => this.count(type) >= count;
+    if (isEnough()) return;
+    try {
+      await this.#waiters.wait(`${count} times ${type}`, isEnough, options);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${reason} What came, and how often: ${JSON.stringify(this.#counts())}`, { cause });
     }
   }
 
   stop(): Promise<void> {
     return this.#stop();
+  }
+
+  #counts(): Readonly<Record<string, number>> {
+    const types = new Set(this.events.map(({ type }) => type));
+    return Object.fromEntries([...types].map((type) => [type, this.count(type)]));
   }
 
   #hear(event: WorkerEvent): void {
