@@ -121,6 +121,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   });
   const disconnect = await openConnections(connections, {
     role: "client",
+    startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"),
     middlewares,
     logger,
     onBrokerEvent: (event) => emitter.emit(() => event),

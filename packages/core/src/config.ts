@@ -32,6 +32,8 @@ export interface ConnectionConfig {
   readonly root?: string;
   /** Bytes of a serialized input at most. Default 1 MiB. */
   readonly maxBodyBytes?: number;
+  /** How long a start may wait for servers that are out of reach. Default 0: it fails at once, for whoever supervises it to try again. */
+  readonly startTimeout?: Duration;
   /** Client: logs nothing unless given. Worker: JSON lines on standard error unless given. */
   readonly logger?: Logger;
 }

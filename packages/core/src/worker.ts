@@ -153,6 +153,8 @@ class TaskWorker implements Worker {
     }
     this.#disconnect = await openConnections(connections, {
       role: "worker",
+      startTimeout: settings.startTimeout,
+      isWanted: () => this.#stopping === undefined,
       isListening: queues.broadcast.size > 0,
       middlewares: config.middlewares ?? [],
       logger: this.#logger,

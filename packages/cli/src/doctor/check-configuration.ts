@@ -26,6 +26,7 @@ const names: Readonly<Record<keyof Config, true>> = {
   serializer: true,
   serializers: true,
   shutdown: true,
+  startTimeout: true,
   state: true,
 };
 

@@ -7,6 +7,7 @@ import { checkName, defaultMaxBodyBytes } from "../message.ts";
 /** A worker's options with every default filled in; durations in milliseconds. */
 export interface WorkerSettings {
   readonly lease: number;
+  readonly startTimeout: number;
   readonly maxDeliveries: number;
   readonly maxBodyBytes: number;
   readonly shutdown: { readonly timeout: number; readonly grace: number };
@@ -31,6 +32,7 @@ export function readSettings(config: WorkerConfig): WorkerSettings {
   };
   const lease = collect(() => parseDuration(config.lease ?? "30s", "lease"), shortestLease);
   if (lease < shortestLease) problems.push(`lease: expected at least ${shortestLease} ms, got ${lease} ms.`);
+  const startTimeout = collect(() => parseDuration(config.startTimeout ?? 0, "startTimeout"), 0);
   const maxDeliveries = config.maxDeliveries ?? 10;
   if (!isPositive(maxDeliveries)) problems.push(`maxDeliveries: expected a whole number from 1, got ${maxDeliveries}.`);
   const maxBodyBytes = config.maxBodyBytes ?? defaultMaxBodyBytes;
@@ -50,7 +52,7 @@ export function readSettings(config: WorkerConfig): WorkerSettings {
     config.queues === undefined
       ? undefined
       : new Map(entries.map(([queue, { concurrency = defaultConcurrency }]) => [queue, concurrency]));
-  return { lease, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, queues };
+  return { lease, startTimeout, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, queues };
 }
 
 /** Queues by name, with their concurrency. */

@@ -11,7 +11,7 @@ export const crashesTopic: FaultTopic = {
   rules: [
     { name: "of workers loses nothing, and repeats no more than was in flight", check: ofWorkers },
     {
-      name: "of the server loses nothing, and repeats no more than was in flight",
+      name: "of the server, and its stop in good order, lose nothing, and repeat no more than was in flight",
       needs: ["server"],
       check: ofTheServer,
     },
@@ -33,10 +33,14 @@ async function ofTheServer(scene: FaultScene): Promise<void> {
   const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
   const load = await startLoad(scene, pause, tasks);
   const kills: Kills = { count: 0, inFlight: [] };
-  for (const share of [1 / 3, 2 / 3]) {
+  for (const [share, end] of [
+    [1 / 3, "stop"],
+    [1 / 2, "kill"],
+    [2 / 3, "kill"],
+  ] as const) {
     await scene.executions.reach(tasks * share, scene.patience);
     const since = Date.now();
-    await scene.server.kill();
+    await scene.server[end]();
     await scene.server.start();
     kills.count += 1;
     kills.inFlight.push(...(await inFlightBetween(scene.history, { since, until: Date.now() })));

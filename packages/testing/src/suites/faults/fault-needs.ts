@@ -24,7 +24,14 @@ export interface FaultSubject {
 export type FaultOffer = "processes" | "server" | "insertRaw" | "cutNextReply";
 
 /** What a rule cannot do without. */
-export type FaultNeed = FaultOffer | "at-least-once" | "redelivery" | "deliveryCount" | "deadLetters" | "inspection";
+export type FaultNeed =
+  | FaultOffer
+  | "at-least-once"
+  | "delay"
+  | "redelivery"
+  | "deliveryCount"
+  | "deadLetters"
+  | "inspection";
 
 const places = {
   processes: "module",

@@ -6,6 +6,10 @@ export interface FaultScale {
   readonly kills: { readonly count: number } | { readonly every: number };
   /** Milliseconds between two bursts of a producer, so that there is work for as long as there are kills. */
   readonly pause: number;
+  /** Tasks that are delayed at once, and the milliseconds over which they are spread. */
+  readonly delays: { readonly count: number; readonly over: number };
+  /** Milliseconds for which connections are reset. */
+  readonly resetFor: number;
   /** Milliseconds for which the server is away. */
   readonly away: number;
   /** Milliseconds for one wait, and for one test. */
@@ -20,6 +24,8 @@ export const shortScale: FaultScale = {
   tasks: 1_500,
   kills: { count: 3 },
   pause: 0,
+  delays: { count: 1_000, over: 5_000 },
+  resetFor: 4_000,
   away: 3_000,
   patience: 60_000,
   timeout: 90_000,
@@ -31,6 +37,8 @@ export const soakScale: FaultScale = {
   tasks: 5_000,
   kills: { every: 2_000 },
   pause: 80,
+  delays: { count: 20_000, over: 60_000 },
+  resetFor: 30_000,
   away: 60_000,
   patience: 240_000,
   timeout: 300_000,

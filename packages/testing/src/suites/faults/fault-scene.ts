@@ -131,7 +131,7 @@ export class FaultScene implements Scene {
   async startWorker(settings?: Partial<WorkerSettings>): Promise<RunningWorker> {
     const process = await spawnWorker(this.workerSettings(settings));
     this.adopt(process);
-    const { historyPath } = await process.waitFor("ready", { timeout: startLimit });
+    const { historyPath } = await process.waitFor("ready", { timeout: startLimit + (settings?.startTimeout ?? 0) });
     void this.#countExecutions(process);
     return { process, historyPath };
   }
@@ -139,7 +139,7 @@ export class FaultScene implements Scene {
   async startProducer(settings?: Partial<ProducerSettings>): Promise<ProducerProcess> {
     const producer = await spawnProducer(this.producerSettings(settings));
     this.adopt(producer);
-    await producer.waitFor("ready", { timeout: startLimit });
+    await producer.waitFor("ready", { timeout: startLimit + (settings?.startTimeout ?? 0) });
     return producer;
   }
 
@@ -193,6 +193,7 @@ export class FaultScene implements Scene {
       place: placeOf(this.#parts.directory, this.#parts.proxy?.url),
       history: this.history,
       queue: this.queue,
+      startTimeout: 0,
     };
   }
 

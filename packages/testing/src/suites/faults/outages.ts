@@ -13,6 +13,7 @@ export const outagesTopic: FaultTopic = {
     { name: "idle workers and producers resume within 10 seconds of its end", check: idleResume },
     { name: "a call ends at its timeout, or succeeds when the server is back", check: callsEnd },
     { name: "a program that starts meanwhile says BROKER_UNAVAILABLE and ends", check: startFails },
+    { name: "a program that starts meanwhile and may wait works within 10 seconds of its end", check: startWaits },
   ],
 };
 
@@ -78,4 +79,18 @@ async function startFails(scene: FaultScene): Promise<void> {
     });
     expect(await program.exited).toEqual({ code: 1, signal: null });
   }
+}
+
+async function startWaits(scene: FaultScene): Promise<void> {
+  await scene.server.kill();
+  const startTimeout = scene.scale.away + startLimit;
+  const starting = Promise.all([scene.startWorker({ startTimeout }), scene.startProducer({ startTimeout })]);
+  await Promise.race([starting, elapse(scene.scale.away)]);
+  await scene.server.start();
+  const since = monotonicNow();
+  const [worker, producer] = await starting;
+  await scene.produce(producer, { prefix: "task", count: 5 }).finished;
+  expect(monotonicNow() - since, "milliseconds from the return of the server to all results").toBeLessThan(resumeLimit);
+  await scene.stopWorker(worker);
+  await assertTotalQueue(scene.history, { repeats: 0 });
 }

@@ -1,5 +1,6 @@
 import { badInputTopic } from "./bad-input.ts";
 import { crashesTopic } from "./crashes.ts";
+import { delaysTopic } from "./delays.ts";
 import { fairnessTopic } from "./fairness.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { halfOpenTopic } from "./half-open.ts";
@@ -7,6 +8,7 @@ import { leasesTopic } from "./leases.ts";
 import { lostRepliesTopic } from "./lost-replies.ts";
 import { outagesTopic } from "./outages.ts";
 import { poisonTopic } from "./poison.ts";
+import { resetsTopic } from "./resets.ts";
 import { resultsTopic } from "./results.ts";
 import { shutdownTopic } from "./shutdown.ts";
 
@@ -16,9 +18,11 @@ export const faultTopics: readonly FaultTopic[] = [
   leasesTopic,
   lostRepliesTopic,
   outagesTopic,
+  resetsTopic,
   halfOpenTopic,
   resultsTopic,
   badInputTopic,
   shutdownTopic,
   fairnessTopic,
+  delaysTopic,
 ];

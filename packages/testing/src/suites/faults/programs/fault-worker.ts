@@ -16,7 +16,7 @@ export interface FaultWorkerParts {
 /** A worker that writes a history: in a program of its own, or in the test where one process holds it all. */
 export function createFaultWorker(settings: WorkerSettings, parts: FaultWorkerParts): Worker {
   const { history, onEvent, configure, logger } = parts;
-  const { lease, maxDeliveries, maxBodyBytes, queue, concurrency } = settings;
+  const { lease, maxDeliveries, maxBodyBytes, queue, concurrency, startTimeout } = settings;
   const worker = createWorker({
     ...configure(settings.place),
     ...(logger !== undefined && { logger }),
@@ -25,6 +25,7 @@ export function createFaultWorker(settings: WorkerSettings, parts: FaultWorkerPa
     lease,
     maxDeliveries,
     maxBodyBytes,
+    startTimeout,
   });
   worker.on((event) => {
     if (event.type === "task.succeeded" || event.type === "task.failed") history.record("stored", event.id);

@@ -60,6 +60,13 @@ export interface Load {
   readonly milliseconds: readonly [from: number, to: number];
   /** Milliseconds between one call and the next, for load that lasts. */
   readonly pause: number;
+  /** How long the tasks are delayed, in milliseconds: spread over the range, the same each time. Absent: not at all. */
+  readonly delays?: readonly [from: number, to: number];
   /** Whether a call that failed for want of the broker is made again with the same id, until it succeeds. */
   readonly isStubborn: boolean;
+}
+
+/** Evenly over the range, in an order that looks like none. */
+export function spread([from, to]: readonly [from: number, to: number], index: number): number {
+  return Math.round(from) + ((index * 7_919) % (Math.round(to) - Math.round(from) + 1));
 }

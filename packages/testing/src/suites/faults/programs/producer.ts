@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type Client, createClient, isTaskferryError, monotonicNow, type Outcome } from "@taskferry/core";
 import { type HistoryWriter, openHistory } from "../../../total-queue/history-writer.ts";
-import type { Load, ProducerCommand, ProducerMessage } from "./messages.ts";
+import { type Load, type ProducerCommand, type ProducerMessage, spread } from "./messages.ts";
 import { loadConfigure, type ProducerSettings, readSettings } from "./settings.ts";
 import { failToStart } from "./start-failure.ts";
 import { type Execution, work } from "./tasks.ts";
@@ -17,9 +17,9 @@ interface Stage {
 
 async function main(): Promise<void> {
   const settings = readSettings<ProducerSettings>();
-  const { publishTimeout, queue, place } = settings;
+  const { publishTimeout, startTimeout, queue, place } = settings;
   const configure = await loadConfigure(settings.module);
-  const client = await createClient({ ...configure(place), publishTimeout });
+  const client = await createClient({ ...configure(place), publishTimeout, startTimeout });
   const history = openHistory(settings.history, "producer");
   process.on("message", (command: ProducerCommand) => {
     obey(command, { client, history, queue }).catch(failToStart);
@@ -83,24 +83,20 @@ class Producer {
     while (this.#next < count) {
       const index = this.#next;
       this.#next += 1;
-      await this.#enqueue(`${prefix}-${index}`, this.#millisecondsOf(index));
+      await this.#enqueue(`${prefix}-${index}`, index);
       if (pause > 0) await wait(pause);
     }
   }
 
-  /** Spread evenly over the range, in an order that looks like none. */
-  #millisecondsOf(index: number): number {
-    const [from, to] = this.#load.milliseconds;
-    return from + ((index * 7) % (to - from + 1));
-  }
-
-  async #enqueue(id: string, milliseconds: number): Promise<void> {
+  async #enqueue(id: string, index: number): Promise<void> {
+    const { milliseconds, delays } = this.#load;
+    const options = { id, ...(delays !== undefined && { delay: spread(delays, index) }) };
     const { client, history, queue } = this.#stage;
     history.record("attempted", id);
     for (;;) {
       const since = monotonicNow();
       try {
-        await client.enqueue(work, milliseconds, { id, queue });
+        await client.enqueue(work, spread(milliseconds, index), { ...options, queue });
         history.record("acknowledged", id);
         this.acknowledged.push(id);
         return;

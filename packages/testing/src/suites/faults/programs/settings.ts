@@ -8,6 +8,8 @@ export interface ProgramSettings {
   /** The directory of the history. */
   readonly history: string;
   readonly queue: string;
+  /** Milliseconds for which a server may be away when the program starts. */
+  readonly startTimeout: number;
 }
 
 export interface WorkerSettings extends ProgramSettings {
