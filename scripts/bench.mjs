@@ -3,4 +3,4 @@ import { prepareServers } from "./servers.mjs";
 import { startApp } from "./start-app.mjs";
 import { main } from "./steps.mjs";
 
-await main(() => startApp("bench", { prepare: () => prepareServers(["redis"]) }));
+await main(() => startApp("bench", { prepare: () => prepareServers(["redis", "rabbitmq", "nats"]) }));

@@ -1,11 +1,21 @@
 // The servers and the browser that the tests start themselves: found on the PATH, or installed where that is possible.
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { runQuietly, StepFailed, step } from "./steps.mjs";
 
 const programs = {
   redis: { title: "redis-server", names: ["redis-server"], apt: "redis-server", brew: "redis" },
+  rabbitmq: {
+    title: "rabbitmq-server",
+    names: ["rabbitmq-server"],
+    // The one that Debian puts on the PATH changes the user first; the tests start this one.
+    places: ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
+    apt: "rabbitmq-server",
+    brew: "rabbitmq",
+    version: { program: "rabbitmqctl", args: ["version"] },
+  },
+  nats: { title: "nats-server", names: ["nats-server"], apt: "nats-server", brew: "nats-server" },
   chromium: {
     title: "Chromium",
     names: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"],
@@ -32,7 +42,7 @@ export async function prepareServers(names) {
   const missing = names.filter((name) => !locate(programs[name]));
   if (missing.length > 0) await install(missing.map((name) => programs[name]));
   const found = names.map((name) => ({ ...programs[name], path: locate(programs[name]) }));
-  const versions = found.map(({ title, path }) => `${title} ${versionOf(path)}`);
+  const versions = found.map(({ title, path, version }) => `${title} ${versionOf(path, version)}`);
   for (const version of versions) console.log(`   ${version}`);
   return {
     ...Object.fromEntries(found.filter(({ override }) => override).map(({ override, path }) => [override, path])),
@@ -59,8 +69,10 @@ function isExecutable(path) {
   }
 }
 
-function versionOf(path) {
-  const text = execFileSync(path, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+/** Some servers start whatever their arguments are: then another program of the same folder tells. */
+function versionOf(path, { program, args } = { program: basename(path), args: ["--version"] }) {
+  const stdio = ["ignore", "pipe", "ignore"];
+  const text = execFileSync(join(dirname(path), program), args, { encoding: "utf8", stdio });
   return /\d+(\.\d+)+/.exec(text)?.[0] ?? "of unknown version";
 }
 

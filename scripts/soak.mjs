@@ -12,7 +12,7 @@ const suite = join("test", "faults.test.ts");
 
 await main(async () => {
   const tools = await bootstrap();
-  const servers = await step("servers", () => prepareServers(["redis"]));
+  const servers = await step("servers", () => prepareServers(["redis", "rabbitmq", "nats"]));
   const env = { ...tools, ...servers, TASKFERRY_SOAK: "1" };
   const failed = [];
   for (const { name, folder } of tried()) {

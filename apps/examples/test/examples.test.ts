@@ -13,6 +13,10 @@ describe("each example prints what it says", () => {
     expect(await run(name, {})).toBe(await expected(name));
   });
 
+  test("broadcast over memory", async () => {
+    expect(await run("broadcast", { TASKFERRY_BROKER: "memory:" })).toBe(await expected("broadcast"));
+  });
+
   test.each(["memory:", "sqlite:queue.db"])("swap-broker over %s", async (broker) => {
     expect(await run("swap-broker", { TASKFERRY_BROKER: await inTemporaryFolder(broker) })).toBe(
       await expected("swap-broker"),
