@@ -10,6 +10,8 @@ const contracts = coreFiles("serializer|broker|result-backend|state-store|middle
 const tasks = coreFiles("task|task-options|handler|schema|provider");
 /** What client and worker are both made with. */
 const joints = coreFiles("capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
+/** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
+const enqueue = coreFolders("enqueue");
 const client = [coreFiles("client"), coreFolders("client")];
 const worker = [coreFiles("worker"), coreFolders("worker")];
 const above = [coreFiles("scheduler|workflow"), coreFolders("scheduler|workflow")];
@@ -18,7 +20,7 @@ const serializers = coreFolders("serializers");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
 const wiring = `${core}worker/(open-conveyors|conveyor)\\.ts$`;
-const pieces = `${core}worker/(job|backoff|persist|look-ahead|isolation)\\.ts$`;
+const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate)\\.ts$`;
 
 const entry = "^packages/[^/]+/src/index\\.ts$";
 
@@ -88,6 +90,11 @@ const coreRules = [
     from: { path: `${core}worker/([^/]+)\\.ts$`, pathNot: wiring },
     to: { path: coreFolders("worker"), pathNot: [pieces, `${core}worker/$1\\.ts$`], dependencyTypesNot: ["type-only"] },
   },
+  only("core-enqueue", {
+    from: enqueue,
+    allowed: [leaf, contracts, tasks, joints, enqueue],
+    comment: "Enqueueing knows neither client nor worker.",
+  }),
   only("core-joint", {
     from: joints,
     allowed: [leaf, contracts, tasks, joints, serializers, memory],

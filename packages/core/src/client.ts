@@ -1,15 +1,16 @@
 import type { Broker, BrokerAdmin, Unsubscribe } from "./broker.ts";
 import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
-import type { EnqueueOptions } from "./client/enqueue-options.ts";
-import { createEnqueuer, type EnqueueManyOptions, type EnqueueResult } from "./client/enqueuer.ts";
-import { type BareHandle, type Handle, TaskHandle } from "./client/handle.ts";
-import { createOutcomeReader, type HandleParts } from "./client/outcome-reader.ts";
+import { type Handle, TaskHandle } from "./client/handle.ts";
+import { createOutcomeReader } from "./client/outcome-reader.ts";
 import { createProgressReader } from "./client/progress-reader.ts";
-import { createPublisher } from "./client/publisher.ts";
-import { createRoutes } from "./client/routes.ts";
 import type { ClientConfig } from "./config.ts";
 import { openConnections, resolveConnections } from "./connections.ts";
 import { parseDuration } from "./duration.ts";
+import type { EnqueueOptions } from "./enqueue/enqueue-options.ts";
+import type { BareHandle, Enqueued } from "./enqueue/enqueued.ts";
+import { createEnqueuer, type EnqueueManyOptions, type EnqueueResult } from "./enqueue/enqueuer.ts";
+import { createPublisher } from "./enqueue/publisher.ts";
+import { createRoutes } from "./enqueue/routes.ts";
 import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
 import { silentLogger } from "./logger.ts";
@@ -106,7 +107,7 @@ export async function createClient<const TConfig extends ClientConfig>(
           outcomes: createOutcomeReader({ results, broker, serializers }),
           progress: createProgressReader(state, results),
         };
-  const toHandle = (task: CallableTask, parts: HandleParts): BareHandle =>
+  const toHandle = (task: CallableTask, parts: Enqueued): BareHandle =>
     readers === undefined || task.options.broadcast
       ? { id: parts.id, task: parts.task }
       : new TaskHandle(parts, readers);

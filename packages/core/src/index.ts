@@ -32,9 +32,10 @@ export { redactUrl } from "./url-schemes.ts";
 // Client
 export type { Client, ClientHandle } from "./client.ts";
 export { createClient } from "./client.ts";
-export type { EnqueueOptions } from "./client/enqueue-options.ts";
-export type { EnqueueManyOptions, EnqueueResult } from "./client/enqueuer.ts";
-export type { BareHandle, Handle } from "./client/handle.ts";
+export type { EnqueueOptions } from "./enqueue/enqueue-options.ts";
+export type { EnqueueManyOptions, EnqueueResult } from "./enqueue/enqueuer.ts";
+export type { BareHandle } from "./enqueue/enqueued.ts";
+export type { Handle } from "./client/handle.ts";
 export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
 export type { Progress } from "./progress.ts";
 export type { DeadLetters, ReplayReport } from "./client/dead-letters.ts";

@@ -1,6 +1,6 @@
 import type { Broker, BrokerAdmin, QueueEntry, QueuePage } from "../broker.ts";
+import type { Publisher } from "../enqueue/publisher.ts";
 import { UnsupportedCapabilityError } from "../errors.ts";
-import type { Publisher } from "./publisher.ts";
 
 /** The messages that were given up on, queue by queue. */
 export interface DeadLetters {

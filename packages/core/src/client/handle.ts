@@ -1,13 +1,7 @@
+import type { BareHandle, Enqueued } from "../enqueue/enqueued.ts";
 import type { Outcome } from "../outcome.ts";
-import type { HandleParts, OutcomeReader, TaskStatus, WaitLimits } from "./outcome-reader.ts";
+import type { OutcomeReader, TaskStatus, WaitLimits } from "./outcome-reader.ts";
 import type { Progress, ProgressReader } from "./progress-reader.ts";
-
-/** The caller's view of one enqueued task, with nothing but its id: what a client without results gives. */
-export interface BareHandle {
-  readonly id: string;
-  /** The name of the task. */
-  readonly task: string;
-}
 
 /** The caller's view of one enqueued task. */
 export interface Handle<TResult = unknown> extends BareHandle {
@@ -37,10 +31,10 @@ export interface HandleReaders {
 
 /** Made for every enqueue, so it holds nothing but what it was given. */
 export class TaskHandle implements Handle {
-  readonly #parts: HandleParts;
+  readonly #parts: Enqueued;
   readonly #readers: HandleReaders;
 
-  constructor(parts: HandleParts, readers: HandleReaders) {
+  constructor(parts: Enqueued, readers: HandleReaders) {
     this.#parts = parts;
     this.#readers = readers;
   }

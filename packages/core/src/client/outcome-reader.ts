@@ -1,6 +1,7 @@
 import { createBatcher } from "../batcher.ts";
 import type { Broker } from "../broker.ts";
 import { type Duration, parseDuration } from "../duration.ts";
+import type { Enqueued } from "../enqueue/enqueued.ts";
 import { reviveError } from "../error-record.ts";
 import { ResultMissingError, ResultTimeoutError, TaskCancelledError, TaskFailedError } from "../errors.ts";
 import { idTime } from "../id.ts";
@@ -22,21 +23,11 @@ export type TaskStatus<TResult = unknown> =
   | Outcome<TResult>
   | { readonly status: "pending" | "expired" | "unknown"; readonly id: string };
 
-/** What is known of an enqueued task without asking. */
-export interface HandleParts {
-  readonly id: string;
-  readonly task: string;
-  readonly queue: string;
-  /** When this client enqueued it; `undefined` for one attached by id. */
-  readonly enqueuedAt: number | undefined;
-  readonly resultTtl: number;
-}
-
 /** Reads and awaits outcomes for handles. */
 export interface OutcomeReader {
-  result(parts: HandleParts, limits?: WaitLimits): Promise<unknown>;
-  outcome(parts: HandleParts, limits?: WaitLimits): Promise<Outcome>;
-  get(parts: HandleParts): Promise<TaskStatus>;
+  result(parts: Enqueued, limits?: WaitLimits): Promise<unknown>;
+  outcome(parts: Enqueued, limits?: WaitLimits): Promise<Outcome>;
+  get(parts: Enqueued): Promise<TaskStatus>;
 }
 
 export interface OutcomeReaderParts {
@@ -52,7 +43,7 @@ export function createOutcomeReader({ results, broker, serializers }: OutcomeRea
     maxInFlight: 4,
   });
 
-  const get = async (parts: HandleParts): Promise<TaskStatus> => {
+  const get = async (parts: Enqueued): Promise<TaskStatus> => {
     // It may end between a look for its outcome and one into its queue, and change its section during the latter.
     for (let look = 0; look < 3; look += 1) {
       const stored = await reads.add(parts.id);
@@ -61,7 +52,7 @@ export function createOutcomeReader({ results, broker, serializers }: OutcomeRea
     }
     return { status: hasOutlived(parts) ? "expired" : "unknown", id: parts.id };
   };
-  const outcome = async (parts: HandleParts, limits: WaitLimits = {}): Promise<Outcome> => {
+  const outcome = async (parts: Enqueued, limits: WaitLimits = {}): Promise<Outcome> => {
     const stop = new AbortController();
     const unlink = linkLimits(parts.id, limits, stop);
     try {
@@ -80,16 +71,16 @@ export function createOutcomeReader({ results, broker, serializers }: OutcomeRea
 }
 
 /** Enqueued by this client, and no longer ago than its outcome would be kept: it cannot have expired. */
-function isRecent({ enqueuedAt, resultTtl }: HandleParts): boolean {
+function isRecent({ enqueuedAt, resultTtl }: Enqueued): boolean {
   return enqueuedAt !== undefined && Date.now() - enqueuedAt < resultTtl;
 }
 
-function hasOutlived({ id, enqueuedAt, resultTtl }: HandleParts): boolean {
+function hasOutlived({ id, enqueuedAt, resultTtl }: Enqueued): boolean {
   const since = enqueuedAt ?? idTime(id);
   return since !== undefined && Date.now() - since >= resultTtl;
 }
 
-async function isQueued(broker: Broker, { id, queue }: HandleParts): Promise<boolean> {
+async function isQueued(broker: Broker, { id, queue }: Enqueued): Promise<boolean> {
   const { admin } = broker;
   // A broker that cannot be looked into gives no reason to believe that the task is gone.
   if (admin === undefined) return true;

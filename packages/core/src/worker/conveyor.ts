@@ -6,6 +6,8 @@ import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import type { Executor } from "./execute.ts";
+import { enterAll, type Gate, leaveAll } from "./gate.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
 import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
@@ -26,6 +28,8 @@ export interface ConveyorParts {
   readonly grace: number;
   readonly decoding: DecodeParts;
   readonly executor: Executor;
+  /** Asked in this order before each handler starts. */
+  readonly gates: readonly Gate[];
   readonly committing: CommitParts;
   readonly results: ResultBackend | undefined;
   readonly emitter: Emitter<WorkerEvent>;
@@ -40,6 +44,7 @@ export class Conveyor {
   readonly #settler: Settler;
   readonly #committing: CommitParts & { readonly settler: Settler };
   readonly #leases: { readonly stop: () => void } | undefined;
+  readonly #heartbeat: { readonly stop: () => void };
   /** What runs or waits to be settled, by id and run. */
   readonly #jobs = new Map<string, Job>();
   #underWay = 0;
@@ -67,6 +72,12 @@ export class Conveyor {
       onError: (error) => logger.warn({ error, queue }, "settlements could not be confirmed"),
     });
     this.#committing = { ...parts.committing, settler: this.#settler };
+    this.#heartbeat = startHeartbeat({
+      gates: parts.gates,
+      lease,
+      jobs: () => [...this.#jobs.values()],
+      onError: (error) => logger.warn({ error, queue }, "a heartbeat of running tasks failed"),
+    });
     if (broker.capabilities.lease !== "refused") {
       this.#leases = keepLeases({
         consumer,
@@ -112,6 +123,7 @@ export class Conveyor {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#leases?.stop();
+    this.#heartbeat.stop();
     await this.#settler.drain();
     await this.#parts.consumer.close();
   }
@@ -166,8 +178,15 @@ export class Conveyor {
   }
 
   async #runJob(job: Job): Promise<void> {
-    const { executor, emitter } = this.#parts;
+    const { executor, emitter, gates } = this.#parts;
     this.#jobs.set(job.key, job);
+    const entering = enterAll(gates, job);
+    const refusal = entering instanceof Promise ? await entering : entering;
+    if (refusal !== undefined) {
+      void this.#finish(job, refusal);
+      return;
+    }
+    job.hasEntered = true;
     if (job.options.acknowledge === "received" && !(await this.#acknowledgeFirst(job))) {
       this.#end();
       return;
@@ -184,7 +203,7 @@ export class Conveyor {
     const result = await this.#settler.settle({ kind: "ack", delivery: job.delivery });
     this.#lane.forget(job.delivery);
     job.isAcknowledged = result === "settled";
-    if (!job.isAcknowledged) this.#jobs.delete(job.key);
+    if (!job.isAcknowledged) this.#forget(job);
     return job.isAcknowledged;
   }
 
@@ -193,9 +212,14 @@ export class Conveyor {
     const verdict = settle(ended, policyOf(subject));
     const committed = await commit(subject, verdict, this.#committing);
     this.#lane.forget(subject.delivery);
-    if (subject instanceof Job && this.#jobs.get(subject.key) === subject) this.#jobs.delete(subject.key);
+    if (subject instanceof Job) this.#forget(subject);
     tell({ subject, verdict, committed, emitter, logger });
     this.#end();
+  }
+
+  #forget(job: Job): void {
+    if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key);
+    if (job.hasEntered) leaveAll(this.#parts.gates, job);
   }
 
   async #release(deliveries: readonly Delivery[]): Promise<void> {

@@ -19,6 +19,8 @@ export class Job {
   startedAt = 0;
   /** Whether the broker has forgotten the message already (`acknowledge: "received"` or `"executed"`). */
   isAcknowledged = false;
+  /** Whether all gates let it in, so that they must be told when it is over. */
+  hasEntered = false;
   /** Why its signal aborted. */
   aborted: AbortedError | undefined;
   /** Ends the execution from outside; set while the handler runs. */

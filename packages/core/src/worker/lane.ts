@@ -1,7 +1,7 @@
 import type { Consumer, Delivery } from "../broker.ts";
 import { monotonicNow } from "../lifecycle.ts";
-import { Isolation } from "./isolation.ts";
 import { createLookAhead, maxLookAhead } from "./look-ahead.ts";
+import { Quarantine } from "./quarantine.ts";
 
 export interface LaneParts {
   readonly consumer: Consumer;
@@ -36,7 +36,7 @@ export class Lane {
   readonly #parts: LaneParts;
   readonly #stopping = new AbortController();
   readonly #lookAhead = createLookAhead();
-  readonly #isolation = new Isolation(() => this.#fill());
+  readonly #quarantine = new Quarantine(() => this.#fill());
   readonly #onEnd = (): void => this.#end();
   #buffer: Buffered[] = [];
   #next = 0;
@@ -58,7 +58,7 @@ export class Lane {
   }
 
   get buffered(): number {
-    return this.#waiting + (this.#isolation.isWaiting ? 1 : 0);
+    return this.#waiting + (this.#quarantine.isWaiting ? 1 : 0);
   }
 
   /** Runs until `stop`, and rejects on what no retry mends. */
@@ -74,15 +74,15 @@ export class Lane {
     this.#wake?.();
     await Promise.allSettled([this.#loop, this.#parts.consumer.stop()]);
     while (this.#screening > 0) await this.#changed();
-    const suspect = this.#isolation.giveUp();
+    const suspect = this.#quarantine.giveUp();
     return suspect === undefined || !this.held.has(suspect) ? this.#empty() : [suspect, ...this.#empty()];
   }
 
   /** To be told of a delivery that is settled or lost. */
   forget(delivery: Delivery): void {
     this.held.delete(delivery);
-    if (this.#isolation.isKeeping(delivery)) this.#isolation.giveUp();
-    if (this.#isolation.isWaiting) this.#fill();
+    if (this.#quarantine.isKeeping(delivery)) this.#quarantine.giveUp();
+    if (this.#quarantine.isWaiting) this.#fill();
     this.#wake?.();
   }
 
@@ -115,7 +115,7 @@ export class Lane {
     const wanted = concurrency + ahead - this.#running - this.#waiting;
     // Half of the look-ahead is used up first: many small takes cost more than a few large ones.
     if (this.#running >= concurrency && wanted < ahead / 2) return 0;
-    return Math.min(wanted, this.#isolation.limit, laneWindow(concurrency) - this.held.size);
+    return Math.min(wanted, this.#quarantine.limit, laneWindow(concurrency) - this.held.size);
   }
 
   async #admitLater(admitted: Promise<readonly Delivery[]>): Promise<void> {
@@ -131,14 +131,14 @@ export class Lane {
     const surplus: Delivery[] = [];
     for (const delivery of deliveries) {
       if (!isSuspect(delivery)) this.#buffer.push({ delivery, since });
-      else if (!this.#isolation.keep(delivery)) surplus.push(delivery);
+      else if (!this.#quarantine.keep(delivery)) surplus.push(delivery);
     }
     if (surplus.length > 0) release(surplus);
     this.#fill();
   }
 
   #fill(): void {
-    if (this.#isolation.isActive) this.#isolate();
+    if (this.#quarantine.isActive) this.#isolate();
     else this.#startWaiting();
     const isStopping = this.#stopping.signal.aborted;
     if (this.#waiting === 0) this.#stopAgeTimer();
@@ -153,11 +153,11 @@ export class Lane {
     this.#takeEnd.abort();
     const others = this.#empty();
     if (others.length > 0) this.#parts.release(others);
-    const suspect = this.#isolation.next(this.held.size - 1 + (this.#isTaking ? 1 : 0));
+    const suspect = this.#quarantine.next(this.held.size - 1 + (this.#isTaking ? 1 : 0));
     if (suspect === undefined) return;
     this.#running += 1;
     void this.#parts.start(suspect).then(() => {
-      this.#isolation.end(suspect);
+      this.#quarantine.end(suspect);
       this.#end();
     });
   }
@@ -170,7 +170,7 @@ export class Lane {
       this.#next += 1;
       if (this.#next === this.#buffer.length) this.#reset();
       if (!this.held.has(delivery)) continue;
-      this.#isolation.relax();
+      this.#quarantine.relax();
       this.#running += 1;
       void start(delivery).then(this.#onEnd);
     }

@@ -54,6 +54,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       grace: abortGrace,
       decoding: { handlers, serializers, maxBodyBytes: settings.maxBodyBytes, maxDeliveries: settings.maxDeliveries },
       executor,
+      gates: [],
       committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker },
       results: hasOutcomes ? results : undefined,
       emitter,

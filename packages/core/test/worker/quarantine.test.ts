@@ -8,7 +8,7 @@ import {
   memoryResults,
   type ResultBackend,
 } from "../../src/index.ts";
-import { Isolation } from "../../src/worker/isolation.ts";
+import { Quarantine } from "../../src/worker/quarantine.ts";
 import { gate, stage } from "./setup.ts";
 
 const job = defineTask<string, void>("job");
@@ -137,66 +137,66 @@ describe("a message that may have killed its workers", () => {
   });
 });
 
-describe("isolation", () => {
+describe("quarantine", () => {
   const suspect = { deliveryCount: 3 } as Delivery;
   const another = { deliveryCount: 4 } as Delivery;
   const changes = vi.fn();
-  let isolation: Isolation;
+  let quarantine: Quarantine;
 
   beforeEach(() => {
     vi.useFakeTimers();
     changes.mockClear();
-    isolation = new Isolation(changes);
+    quarantine = new Quarantine(changes);
   });
   afterEach(() => {
-    isolation.giveUp();
+    quarantine.giveUp();
     vi.useRealTimers();
   });
 
   test("keeps one suspect at a time", () => {
-    expect(isolation.keep(suspect)).toBe(true);
-    expect(isolation.keep(another)).toBe(false);
-    expect(isolation.limit).toBe(0);
-    expect(isolation.next(0)).toBe(suspect);
-    expect(isolation.next(0)).toBeUndefined();
-    expect(isolation.keep(another)).toBe(false);
-    isolation.end(suspect);
-    expect(isolation.keep(another)).toBe(true);
+    expect(quarantine.keep(suspect)).toBe(true);
+    expect(quarantine.keep(another)).toBe(false);
+    expect(quarantine.limit).toBe(0);
+    expect(quarantine.next(0)).toBe(suspect);
+    expect(quarantine.next(0)).toBeUndefined();
+    expect(quarantine.keep(another)).toBe(false);
+    quarantine.end(suspect);
+    expect(quarantine.keep(another)).toBe(true);
   });
 
   test("waits for company to leave, but no longer than three seconds", () => {
-    isolation.keep(suspect);
-    expect(isolation.next(3)).toBeUndefined();
+    quarantine.keep(suspect);
+    expect(quarantine.next(3)).toBeUndefined();
     vi.advanceTimersByTime(2_999);
-    expect(isolation.next(3)).toBeUndefined();
+    expect(quarantine.next(3)).toBeUndefined();
     expect(changes).not.toHaveBeenCalled();
     vi.advanceTimersByTime(2);
     expect(changes).toHaveBeenCalled();
-    expect(isolation.next(3)).toBe(suspect);
+    expect(quarantine.next(3)).toBe(suspect);
   });
 
   test("lasts ten seconds: then others may run beside it", () => {
-    isolation.keep(suspect);
-    isolation.next(0);
+    quarantine.keep(suspect);
+    quarantine.next(0);
     vi.advanceTimersByTime(9_999);
-    expect(isolation.isActive).toBe(true);
+    expect(quarantine.isActive).toBe(true);
     vi.advanceTimersByTime(1);
-    expect(isolation.isActive).toBe(false);
+    expect(quarantine.isActive).toBe(false);
     expect(changes).toHaveBeenCalledTimes(1);
-    isolation.keep(another);
-    isolation.next(0);
-    isolation.end(suspect);
-    expect(isolation.isActive, "the end of one that was no longer alone ends nothing").toBe(true);
+    quarantine.keep(another);
+    quarantine.next(0);
+    quarantine.end(suspect);
+    expect(quarantine.isActive, "the end of one that was no longer alone ends nothing").toBe(true);
   });
 
   test("after a suspect deliveries are taken one by one, until one is above suspicion", () => {
-    expect(isolation.limit).toBe(Number.POSITIVE_INFINITY);
-    isolation.keep(suspect);
-    isolation.next(0);
-    isolation.relax();
-    isolation.end(suspect);
-    expect(isolation.limit).toBe(1);
-    isolation.relax();
-    expect(isolation.limit).toBe(Number.POSITIVE_INFINITY);
+    expect(quarantine.limit).toBe(Number.POSITIVE_INFINITY);
+    quarantine.keep(suspect);
+    quarantine.next(0);
+    quarantine.relax();
+    quarantine.end(suspect);
+    expect(quarantine.limit).toBe(1);
+    quarantine.relax();
+    expect(quarantine.limit).toBe(Number.POSITIVE_INFINITY);
   });
 });

@@ -7,8 +7,7 @@ import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
 import type { CallableTask } from "../task.ts";
 import { createTemplate, type EnqueueOptions, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
-import type { BareHandle } from "./handle.ts";
-import type { HandleParts } from "./outcome-reader.ts";
+import type { Enqueued } from "./enqueued.ts";
 import type { Route, Routes } from "./routes.ts";
 
 export interface EnqueueManyOptions<TInput> extends Omit<EnqueueOptions, "id"> {
@@ -22,22 +21,22 @@ export type EnqueueResult<THandle> =
   | { readonly status: "refused"; readonly error: Error };
 
 /** Makes messages of inputs and hands them to the broker. */
-export interface Enqueuer {
-  enqueue(task: CallableTask, input: unknown, options: EnqueueOptions | undefined): Promise<BareHandle>;
+export interface Enqueuer<THandle> {
+  enqueue(task: CallableTask, input: unknown, options: EnqueueOptions | undefined): Promise<THandle>;
   enqueueMany(
     task: CallableTask,
     inputs: readonly unknown[],
     options: EnqueueManyOptions<never>,
-  ): Promise<readonly EnqueueResult<BareHandle>[]>;
+  ): Promise<readonly EnqueueResult<THandle>[]>;
 }
 
-export interface EnqueuerParts {
+export interface EnqueuerParts<THandle> {
   readonly routes: Routes;
   readonly serializers: SerializerSet;
   readonly maxBodyBytes: number;
   readonly isClosed: () => boolean;
   readonly emitter: Emitter<ClientEvent>;
-  readonly toHandle: (task: CallableTask, parts: HandleParts) => BareHandle;
+  readonly toHandle: (task: CallableTask, enqueued: Enqueued) => THandle;
 }
 
 /** What all messages of one call share. */
@@ -51,7 +50,7 @@ interface Published {
   readonly result: PublishResult;
 }
 
-export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
+export function createEnqueuer<THandle>(parts: EnqueuerParts<THandle>): Enqueuer<THandle> {
   const { routes, serializers, isClosed } = parts;
   const prepare = (task: CallableTask, options: EnqueueOptions | undefined): Prepared => {
     const template = createTemplate(task, options, serializers.contentType);
@@ -79,7 +78,7 @@ export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
     },
     enqueueMany: async (task, inputs, { id, ...options }) => {
       const prepared = prepare(task, options);
-      const one = async (input: unknown, index: number): Promise<EnqueueResult<BareHandle>> => {
+      const one = async (input: unknown, index: number): Promise<EnqueueResult<THandle>> => {
         try {
           return answerFor(parts, prepared, await publishOne(prepared, { input, id: id?.(input as never, index) }));
         } catch (error) {
@@ -92,7 +91,7 @@ export function createEnqueuer(parts: EnqueuerParts): Enqueuer {
 }
 
 async function send(
-  { serializers, maxBodyBytes }: EnqueuerParts,
+  { serializers, maxBodyBytes }: Pick<EnqueuerParts<unknown>, "serializers" | "maxBodyBytes">,
   { route, ...template }: Prepared,
   { input, id }: { readonly input: unknown; readonly id: string | undefined },
 ): Promise<Published> {
@@ -102,11 +101,11 @@ async function send(
   return { outgoing, result: await route.publish(outgoing) };
 }
 
-function answerFor(
-  { emitter, toHandle }: EnqueuerParts,
+function answerFor<THandle>(
+  { emitter, toHandle }: EnqueuerParts<THandle>,
   { task, resultTtl }: Prepared,
   { outgoing: { message }, result }: Published,
-): EnqueueResult<BareHandle> {
+): EnqueueResult<THandle> {
   if (result.status === "refused" || result.status === "unknown") return { status: "refused", error: result.error };
   emitter.emit(() => ({
     type: result.status === "duplicate" ? "task.duplicate" : "task.enqueued",

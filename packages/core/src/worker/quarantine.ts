@@ -10,7 +10,7 @@ const longestSolitude = 10_000;
  * Keeps a delivery apart that may have killed the processes of workers before. A crash counts as a delivery for all that
  * the worker held, so without this a task that kills its worker each time would take its neighbours to the dead letters.
  */
-export class Isolation {
+export class Quarantine {
   readonly #onChange: () => void;
   #suspect: Delivery | undefined;
   #since = 0;
