@@ -7,9 +7,9 @@ const coreFolders = (names) => `${core}(${names})/`;
 const leaf = coreFiles("errors|outcome|message|duration|plan|logger|lifecycle|id|root|error-record|batcher");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
-const tasks = coreFiles("task|task-options|handler|schema|provider");
+const tasks = coreFiles("task|callable-task|task-options|handler|schema|provider");
 /** What client and worker are both made with. */
-const joints = coreFiles("capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
+const joints = coreFiles("cancellation|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue");
 const client = [coreFiles("client"), coreFolders("client")];
@@ -20,7 +20,7 @@ const serializers = coreFolders("serializers");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
 const wiring = `${core}worker/(open-conveyors|conveyor)\\.ts$`;
-const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate)\\.ts$`;
+const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|cancellation-mirror)\\.ts$`;
 
 const entry = "^packages/[^/]+/src/index\\.ts$";
 

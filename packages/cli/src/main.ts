@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addCancel } from "./commands/cancel.ts";
 import { addDead } from "./commands/dead.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnqueue } from "./commands/enqueue.ts";
@@ -65,7 +66,7 @@ export function configure(program: Command, session: Session): Command {
     .showHelpAfterError("Run it with --help for usage and examples.")
     .exitOverride()
     .addHelpText("after", programHelp);
-  for (const add of [addWorker, addEnqueue, addResult, addTasks, addQueues, addDead, addPurge, addDoctor])
+  for (const add of [addWorker, addEnqueue, addResult, addCancel, addTasks, addQueues, addDead, addPurge, addDoctor])
     add(program, session);
   return program;
 }

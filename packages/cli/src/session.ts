@@ -85,7 +85,7 @@ function urlsOf({ broker, results, state }: Config): readonly string[] {
 }
 
 /** Connects to the broker alone, for commands that look into it. */
-export async function withBroker<T>(session: Session, use: (client: Client<false>) => Promise<T>): Promise<T> {
+export async function withBroker<T>(session: Session, use: (client: Client<false, boolean>) => Promise<T>): Promise<T> {
   const config = await session.config();
   const client = await createClient({ ...config, results: false, state: false, middlewares: [] });
   return await closeAfter(client, use);

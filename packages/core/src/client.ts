@@ -1,29 +1,35 @@
 import type { Broker, BrokerAdmin, Unsubscribe } from "./broker.ts";
+import type { BareHandle, CallableTask, EnqueueArguments } from "./callable-task.ts";
+import { type CancelOptions, type CancelStatus, createCanceller, defaultReason } from "./client/canceller.ts";
 import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
-import { type Handle, TaskHandle } from "./client/handle.ts";
+import { type Handle, type StatelessHandle, TaskHandle } from "./client/handle.ts";
 import { createOutcomeReader } from "./client/outcome-reader.ts";
 import { createProgressReader } from "./client/progress-reader.ts";
 import type { ClientConfig } from "./config.ts";
 import { openConnections, resolveConnections } from "./connections.ts";
 import { parseDuration } from "./duration.ts";
-import type { EnqueueOptions } from "./enqueue/enqueue-options.ts";
-import type { BareHandle, Enqueued } from "./enqueue/enqueued.ts";
-import { createEnqueuer, type EnqueueManyOptions, type EnqueueResult } from "./enqueue/enqueuer.ts";
-import { createPublisher } from "./enqueue/publisher.ts";
-import { createRoutes } from "./enqueue/routes.ts";
+import type { Enqueued } from "./enqueue/enqueued.ts";
+import type { EnqueueManyOptions, EnqueueResult } from "./enqueue/enqueuer.ts";
+import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
 import { silentLogger } from "./logger.ts";
-import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import { checkId } from "./message.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { createSerializerSet } from "./serializer-set.ts";
-import type { Broadcasted, CallableTask } from "./task.ts";
+import type { Broadcasted } from "./task.ts";
+import type { EnqueueOptions } from "./task-options.ts";
 
-/** A handle where results are configured; one with nothing but its id where `results` is `false`, and for a broadcast. */
-export type ClientHandle<TResults extends boolean, TResult> = TResults extends true
+/**
+ * A handle where results are configured; one with nothing but its id where `results` is `false`, and for a broadcast. It
+ * cannot cancel, nor follow progress, where `state` is `false`.
+ */
+export type ClientHandle<TResults extends boolean, TResult, TState extends boolean = true> = TResults extends true
   ? IsBroadcast<TResult> extends true
     ? BareHandle
-    : Handle<TResult>
+    : TState extends true
+      ? Handle<TResult>
+      : StatelessHandle<TResult>
   : BareHandle;
 
 /** Not so for `any`, nor for `never`. */
@@ -36,7 +42,7 @@ type IsBroadcast<TResult> = 0 extends 1 & TResult
       : false;
 
 /** Enqueues tasks, and gives access to what became of them. Made by {@link createClient}. */
-export interface Client<TResults extends boolean = true> extends AsyncDisposable {
+export interface Client<TResults extends boolean = true, TState extends boolean = true> extends AsyncDisposable {
   /**
    * Hands a task to the broker and resolves once the broker has it. Calls of the same moment travel together.
    *
@@ -47,7 +53,7 @@ export interface Client<TResults extends boolean = true> extends AsyncDisposable
   enqueue<TInput, TResult>(
     task: CallableTask<TInput, TResult>,
     ...rest: EnqueueArguments<TInput>
-  ): Promise<ClientHandle<TResults, TResult>>;
+  ): Promise<ClientHandle<TResults, TResult, TState>>;
 
   /**
    * Enqueues a task for each input, in batches, and answers per input, in order: one that is refused does not touch its
@@ -57,14 +63,22 @@ export interface Client<TResults extends boolean = true> extends AsyncDisposable
     task: CallableTask<TInput, TResult>,
     inputs: readonly TInput[],
     options?: EnqueueManyOptions<TInput>,
-  ): Promise<readonly EnqueueResult<ClientHandle<TResults, TResult>>[]>;
+  ): Promise<readonly EnqueueResult<ClientHandle<TResults, TResult, TState>>[]>;
 
   /** The handle of a task that was enqueued elsewhere or earlier. Asks nobody; its first wait or `get` does. */
   handle<TResult>(
     task: CallableTask<unknown, TResult>,
     id: string,
     options?: { readonly queue?: string },
-  ): ClientHandle<TResults, TResult>;
+  ): ClientHandle<TResults, TResult, TState>;
+
+  /**
+   * Cancels tasks by id, as {@link Handle.cancel} does; answers by id, in order.
+   *
+   * @param options.queue - where they wait. Default: they are looked for in every queue.
+   * @throws ConfigurationError `STATE_REQUIRED` where no state store is configured.
+   */
+  readonly cancel: TState extends true ? CancelMany : never;
 
   /** The messages that were given up on. */
   readonly deadLetters: DeadLetters;
@@ -75,11 +89,17 @@ export interface Client<TResults extends boolean = true> extends AsyncDisposable
   close(): Promise<void>;
 }
 
-type EnqueueArguments<TInput> = [TInput] extends [undefined]
-  ? [input?: undefined, options?: EnqueueOptions]
-  : undefined extends TInput
-    ? [input?: TInput, options?: EnqueueOptions]
-    : [input: TInput, options?: EnqueueOptions];
+export type CancelMany = (
+  ids: readonly string[],
+  reason?: string,
+  options?: CancelOptions & { readonly queue?: string },
+) => Promise<readonly CancelStatus[]>;
+
+/** The client of a configuration: what it says of results and state decides what can be asked of it. */
+export type ConfiguredClient<TConfig extends ClientConfig> = Client<
+  TConfig["results"] extends false ? false : true,
+  TConfig["state"] extends false ? false : true
+>;
 
 /**
  * Connects to the broker, the result backend and the state store of a configuration.
@@ -89,7 +109,7 @@ type EnqueueArguments<TInput> = [TInput] extends [undefined]
  */
 export async function createClient<const TConfig extends ClientConfig>(
   config: TConfig,
-): Promise<Client<TConfig["results"] extends false ? false : true>> {
+): Promise<ConfiguredClient<TConfig>> {
   const connections = await resolveConnections(config);
   const { broker, results, state } = connections;
   checkResults(broker, results, config.results);
@@ -97,25 +117,24 @@ export async function createClient<const TConfig extends ClientConfig>(
   const middlewares = config.middlewares ?? [];
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
-  const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
-  const publisher = createPublisher(broker, publishTimeout);
-  const routes = createRoutes({ connections, publisher, middlewares, publishTimeout });
+  const canceller = createCanceller({ broker, results, state });
   const readers =
     results === undefined
       ? undefined
       : {
           outcomes: createOutcomeReader({ results, broker, serializers }),
           progress: createProgressReader(state, results),
+          canceller,
         };
   const toHandle = (task: CallableTask, parts: Enqueued): BareHandle =>
     readers === undefined || task.options.broadcast
       ? { id: parts.id, task: parts.task }
       : new TaskHandle(parts, readers);
   let closing: Promise<void> | undefined;
-  const enqueuer = createEnqueuer({
-    routes,
+  const enqueuer = openEnqueuer({
+    connections,
+    config,
     serializers,
-    maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
     isClosed: () => closing !== undefined,
     emitter,
     toHandle,
@@ -128,7 +147,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     onBrokerEvent: (event) => emitter.emit(() => event),
   });
   const close = async (): Promise<void> => {
-    await routes.close();
+    await enqueuer.close();
     await disconnect();
   };
   const client: ErasedClient = {
@@ -144,7 +163,13 @@ export async function createClient<const TConfig extends ClientConfig>(
         resultTtl,
       });
     },
-    deadLetters: createDeadLetters(broker, publisher),
+    cancel: (ids, reason = defaultReason, { queue, ...options } = {}) =>
+      canceller.cancel(
+        ids.map((id) => ({ id, queue })),
+        reason,
+        options,
+      ),
+    deadLetters: createDeadLetters(broker, enqueuer.publisher),
     get queues() {
       return requireAdmin(broker);
     },
@@ -153,7 +178,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     [Symbol.asyncDispose]: () => client.close(),
   };
   // The types of tasks and handles are promises of the public signature; here they are erased.
-  return client as unknown as Client<TConfig["results"] extends false ? false : true>;
+  return client as unknown as ConfiguredClient<TConfig>;
 }
 
 function checkResults(broker: Broker, results: ResultBackend | undefined, configured: ClientConfig["results"]): void {
@@ -171,7 +196,7 @@ function checkResults(broker: Broker, results: ResultBackend | undefined, config
   }
 }
 
-interface ErasedClient extends Pick<Client, "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
+interface ErasedClient extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
   enqueue(task: CallableTask, input?: unknown, options?: EnqueueOptions): Promise<BareHandle>;
   enqueueMany(
     task: CallableTask,

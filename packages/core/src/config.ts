@@ -30,6 +30,8 @@ export interface ConnectionConfig {
   readonly schemes?: UrlSchemes;
   /** Where relative paths begin and packages are looked for. Default: the nearest folder from the working directory up with a package.json. */
   readonly root?: string;
+  /** How long an enqueue may wait for the broker, outages included: of a client, and of a handler. Default `"30s"`. */
+  readonly publishTimeout?: Duration;
   /** Bytes of a serialized input at most. Default 1 MiB. */
   readonly maxBodyBytes?: number;
   /** How long a start may wait for servers that are out of reach. Default 0: it fails at once, for whoever supervises it to try again. */
@@ -39,10 +41,7 @@ export interface ConnectionConfig {
 }
 
 /** What a client needs. */
-export interface ClientConfig extends ConnectionConfig {
-  /** How long an enqueue may wait for the broker, outages included. Default `"30s"`. */
-  readonly publishTimeout?: Duration;
-}
+export type ClientConfig = ConnectionConfig;
 
 /** What a worker needs. */
 export interface WorkerConfig extends ConnectionConfig {

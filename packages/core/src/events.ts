@@ -7,14 +7,17 @@ import type { ErrorRecord } from "./outcome.ts";
  */
 export type TaskferryEvent = ClientEvent | WorkerEvent;
 
-export type ClientEvent =
+export type ClientEvent = EnqueueEvent | ConnectionEvent;
+
+/** Of a client, and of a worker whose handlers enqueue. */
+export type EnqueueEvent =
   /** The broker has taken it over. */
   | (TaskEvent & { readonly type: "task.enqueued" })
   /** The broker had it already: the same id, enqueued before. */
-  | (TaskEvent & { readonly type: "task.duplicate" })
-  | ConnectionEvent;
+  | (TaskEvent & { readonly type: "task.duplicate" });
 
 export type WorkerEvent =
+  | EnqueueEvent
   | {
       readonly type: "worker.started" | "worker.stopping" | "worker.stopped";
       readonly at: number;

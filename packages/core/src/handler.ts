@@ -1,3 +1,4 @@
+import type { BareHandle, CallableTask, ChildOptions, EnqueueArguments } from "./callable-task.ts";
 import { OptionError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Schema } from "./schema.ts";
@@ -22,8 +23,8 @@ export interface HandlerContext {
   /** The headers that the client gave. */
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * Aborts when the work is wanted no longer: `reason` is an `AbortedError` with the code `TASK_TIMED_OUT`,
-   * `LEASE_LOST` or `WORKER_STOPPING`.
+   * Aborts when the work is wanted no longer: `reason` is an `AbortedError` with the code `TASK_CANCELLED`,
+   * `TASK_TIMED_OUT`, `LEASE_LOST` or `WORKER_STOPPING`.
    */
   readonly signal: AbortSignal;
   /** Lines of it carry the task's name, id and attempt. */
@@ -37,6 +38,15 @@ export interface HandlerContext {
    * @param note - a short text beside it.
    */
   progress(value: number, note?: string): void;
+  /**
+   * Enqueues another task over this worker's connections. A handler that runs again enqueues again: give an `id` made of
+   * this task's where that must not happen. With `bound: true` it is cancelled with this one. Rejects with
+   * `signal.reason` once the signal has aborted; other errors as of `client.enqueue`.
+   */
+  enqueue<TInput>(
+    task: CallableTask<TInput, unknown>,
+    ...rest: EnqueueArguments<TInput, ChildOptions>
+  ): Promise<BareHandle>;
 }
 
 /** The function a worker runs for a task, its types erased. Made by `task.handler(fn)`. */

@@ -2,9 +2,10 @@
 // The life of one task, in order. A name that is not listed here is not public.
 
 // Tasks and their handlers
-export type { Broadcasted, CallableTask, Task, TaskInput, TaskOutput } from "./task.ts";
+export type { Broadcasted, Task, TaskInput, TaskOutput } from "./task.ts";
+export type { BareHandle, CallableTask, ChildOptions } from "./callable-task.ts";
 export { defineTask, isTask } from "./task.ts";
-export type { ResolvedTaskOptions, RetryOptions, TaskDefinition, TaskOptions } from "./task-options.ts";
+export type { EnqueueOptions, ResolvedTaskOptions, RetryOptions, TaskDefinition, TaskOptions } from "./task-options.ts";
 export { defaultTaskOptions } from "./task-options.ts";
 export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
@@ -30,12 +31,12 @@ export { findRoot } from "./root.ts";
 export { redactUrl } from "./url-schemes.ts";
 
 // Client
-export type { Client, ClientHandle } from "./client.ts";
+export type { CancelMany, Client, ClientHandle, ConfiguredClient } from "./client.ts";
 export { createClient } from "./client.ts";
-export type { EnqueueOptions } from "./enqueue/enqueue-options.ts";
 export type { EnqueueManyOptions, EnqueueResult } from "./enqueue/enqueuer.ts";
-export type { BareHandle } from "./enqueue/enqueued.ts";
-export type { Handle } from "./client/handle.ts";
+export type { Handle, StatelessHandle } from "./client/handle.ts";
+export type { CancelMode } from "./cancellation.ts";
+export type { CancelOptions, CancelStatus } from "./client/canceller.ts";
 export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
 export type { Progress } from "./progress.ts";
 export type { DeadLetters, ReplayReport } from "./client/dead-letters.ts";

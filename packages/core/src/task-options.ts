@@ -34,6 +34,18 @@ export interface TaskDefinition extends TaskOptions {
   readonly broadcast?: boolean;
 }
 
+/** Options of one enqueue; those of the task that are set here hold for this enqueue alone. */
+export interface EnqueueOptions extends TaskOptions {
+  /** The task's id: 1 to 200 letters, digits, `_.:-`. Enqueueing an id again while the broker remembers it does nothing. Default: a UUID of version 7. */
+  readonly id?: string;
+  /** How long it waits before it may start, by the broker's clock. Not together with `at`. */
+  readonly delay?: Duration;
+  /** The wall-clock time before which it must not start: a date or epoch milliseconds. One in the past means now. */
+  readonly at?: Date | number;
+  /** Travels to the handler; names as of tasks, all headers together at most 8 KiB. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export interface RetryOptions {
   /** Executions that may fail, the first included: 1 to 1,000. Default 1. */
   readonly attempts?: number;

@@ -1,20 +1,11 @@
+import type { CallableTask } from "./callable-task.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import { createHandler } from "./handler.ts";
 import { checkName } from "./message.ts";
 import { checkSchema, type Schema, type SchemaInput, type SchemaOutput } from "./schema.ts";
-import { type ResolvedTaskOptions, resolveDefinition, type TaskDefinition, type TaskOptions } from "./task-options.ts";
+import { resolveDefinition, type TaskDefinition, type TaskOptions } from "./task-options.ts";
 
 const taskBrand = Symbol.for("taskferry.task");
-
-/** What a caller needs of a task: its two types, its name and its options. */
-export interface CallableTask<TCallerInput = unknown, TCallerOutput = unknown> {
-  readonly name: string;
-  readonly options: ResolvedTaskOptions;
-  readonly input: Schema | undefined;
-  readonly output: Schema | undefined;
-  /** Carries the types; never set. */
-  readonly "~types"?: { readonly callerInput: TCallerInput; readonly callerOutput: TCallerOutput };
-}
 
 /**
  * A named, typed unit of work; a value that both sides import. It loads no handler, opens no connection and registers

@@ -3,16 +3,21 @@ import { hostname } from "node:os";
 import type { Unsubscribe } from "./broker.ts";
 import { checkRunnable, refuseBroadcast } from "./capability-checks.ts";
 import type { WorkerConfig } from "./config.ts";
-import { openConnections, resolveConnections } from "./connections.ts";
+import { type Connections, openConnections, resolveConnections } from "./connections.ts";
 import { type Duration, parseDuration } from "./duration.ts";
+import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { AbortedError, ClosedError } from "./errors.ts";
 import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
 import type { Handler } from "./handler.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
+import { createSerializerSet } from "./serializer-set.ts";
+import { Cancellations } from "./worker/cancellations.ts";
+import { createChildren } from "./worker/children.ts";
+import type { EnqueueChild } from "./worker/context.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { type LoadModule, loadHandlers } from "./worker/load-handlers.ts";
 import { openConveyors } from "./worker/open-conveyors.ts";
-import { readSettings, resolveQueues } from "./worker/settings.ts";
+import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
 
 /** Takes tasks from queues and runs their handlers. Made by {@link createWorker}. */
@@ -72,6 +77,8 @@ class TaskWorker implements Worker {
   #isConnected = false;
   #conveyors: readonly Conveyor[] = [];
   #handlers: ReadonlyMap<string, Handler> = new Map();
+  /** What is ended between the last settlement and the connections. */
+  readonly #closing: (() => Promise<void>)[] = [];
   #disconnect: () => Promise<void> = async () => undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -90,6 +97,7 @@ class TaskWorker implements Worker {
     if (this.#stopping !== undefined) return Promise.reject(new ClosedError("The worker"));
     this.#starting ??= this.#start().catch(async (error: unknown) => {
       this.#state = "stopped";
+      await Promise.all(this.#closing.map((close) => close()));
       await this.#disconnect();
       throw error;
     });
@@ -161,6 +169,7 @@ class TaskWorker implements Worker {
       onBrokerEvent: (event) => this.#onBrokerEvent(event),
     });
     this.#isConnected = true;
+    const cancellations = this.#openCancellations(connections, settings);
     this.#conveyors = await openConveyors({
       config,
       settings,
@@ -170,6 +179,8 @@ class TaskWorker implements Worker {
       worker: this.name,
       emitter: this.#emitter,
       logger: this.#logger,
+      gates: cancellations === undefined ? [] : [cancellations],
+      enqueueChild: this.#openChildren(connections),
       isWanted: () => this.#state !== "stopped",
     });
     this.#state = "running";
@@ -204,11 +215,39 @@ class TaskWorker implements Worker {
       onStage: (stage) => this.#logger.info({ stage }, "stopping"),
     });
     this.#state = "stopped";
+    await Promise.all(this.#closing.map((close) => close()));
     await this.#disconnect();
     this.#isConnected = false;
     this.#logger.info({}, "the worker has stopped");
     this.#tell("worker.stopped");
     this.#end.resolve();
+  }
+
+  /** Nothing can be cancelled without a state store. */
+  #openCancellations({ state, broker }: Connections, { lease }: WorkerSettings): Cancellations | undefined {
+    if (state === undefined) return undefined;
+    const cancellations = new Cancellations({
+      state,
+      worker: this.name,
+      lease,
+      isAskedEachTime: broker.admin === undefined,
+      logger: this.#logger,
+    });
+    this.#closing.push(() => cancellations.stop());
+    return cancellations;
+  }
+
+  #openChildren(connections: Connections): EnqueueChild {
+    const enqueuer = openEnqueuer({
+      connections,
+      config: this.#config,
+      serializers: createSerializerSet(this.#config.serializer, this.#config.serializers),
+      isClosed: () => this.#state === "stopped",
+      emitter: this.#emitter,
+      toHandle: ({ name }, { id }) => ({ id, task: name }),
+    });
+    this.#closing.push(() => enqueuer.close());
+    return createChildren({ state: connections.state, enqueue: enqueuer.enqueue });
   }
 
   #onBrokerEvent(event: ConnectionEvent): void {

@@ -85,7 +85,10 @@ async function enqueueAndWait(session: Session, order: Order): Promise<void> {
   });
 }
 
-async function enqueue<TResults extends boolean>(client: Client<TResults>, { task, input, flags }: Order) {
+async function enqueue<TResults extends boolean, TState extends boolean>(
+  client: Client<TResults, TState>,
+  { task, input, flags }: Order,
+) {
   const { delay, queue, priority, id } = flags;
   const options: EnqueueManyOptions<unknown> = {
     ...(delay !== undefined && { delay }),

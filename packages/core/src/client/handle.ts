@@ -1,5 +1,7 @@
-import type { BareHandle, Enqueued } from "../enqueue/enqueued.ts";
+import type { BareHandle } from "../callable-task.ts";
+import type { Enqueued } from "../enqueue/enqueued.ts";
 import type { Outcome } from "../outcome.ts";
+import { type Canceller, type CancelOptions, type CancelStatus, defaultReason } from "./canceller.ts";
 import type { OutcomeReader, TaskStatus, WaitLimits } from "./outcome-reader.ts";
 import type { Progress, ProgressReader } from "./progress-reader.ts";
 
@@ -14,6 +16,14 @@ export interface Handle<TResult = unknown> extends BareHandle {
   result(options?: WaitLimits): Promise<TResult>;
   /** Waits for the outcome, as a union. Rejects with ResultTimeoutError, ResultMissingError or `signal.reason` only. */
   outcome(options?: WaitLimits): Promise<Outcome<TResult>>;
+  /**
+   * Cancels the task: what waits never starts, what runs sees its signal abort. It resolves once that is written down for
+   * all workers, not when the task has ended: `await handle.outcome()` tells that.
+   *
+   * @param reason - what the outcome says. Default `"cancelled"`.
+   * @throws ConfigurationError `STATE_REQUIRED` where no state store is configured.
+   */
+  cancel(reason?: string, options?: CancelOptions): Promise<CancelStatus>;
   /** What is known now, without waiting. */
   get(): Promise<TaskStatus<TResult>>;
   /**
@@ -24,9 +34,13 @@ export interface Handle<TResult = unknown> extends BareHandle {
   progress(options?: { readonly signal?: AbortSignal }): AsyncIterable<Progress>;
 }
 
+/** A handle of a client without a state store. */
+export type StatelessHandle<TResult = unknown> = Omit<Handle<TResult>, "cancel" | "progress">;
+
 export interface HandleReaders {
   readonly outcomes: OutcomeReader;
   readonly progress: ProgressReader;
+  readonly canceller: Canceller;
 }
 
 /** Made for every enqueue, so it holds nothing but what it was given. */
@@ -53,6 +67,11 @@ export class TaskHandle implements Handle {
 
   outcome(limits?: WaitLimits): Promise<Outcome> {
     return this.#readers.outcomes.outcome(this.#parts, limits);
+  }
+
+  async cancel(reason = defaultReason, options?: CancelOptions): Promise<CancelStatus> {
+    const [status = "requested"] = await this.#readers.canceller.cancel([this.#parts], reason, options);
+    return status;
   }
 
   get(): Promise<TaskStatus> {

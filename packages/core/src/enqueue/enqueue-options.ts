@@ -1,22 +1,10 @@
 import type { OutgoingMessage } from "../broker.ts";
-import { type Duration, parseDuration } from "../duration.ts";
+import type { CallableTask } from "../callable-task.ts";
+import { parseDuration } from "../duration.ts";
 import { MessageError, OptionError } from "../errors.ts";
 import { createId } from "../id.ts";
 import { checkId, checkName, defaultPriority, headerBytes, type Message, maxHeaderBytes } from "../message.ts";
-import type { CallableTask } from "../task.ts";
-import { type ResolvedTaskOptions, resolveTaskOptions, type TaskOptions, toPolicy } from "../task-options.ts";
-
-/** Options of one enqueue; those of the task that are set here hold for this enqueue alone. */
-export interface EnqueueOptions extends TaskOptions {
-  /** The task's id: 1 to 200 letters, digits, `_.:-`. Enqueueing an id again while the broker remembers it does nothing. Default: a UUID of version 7. */
-  readonly id?: string;
-  /** How long it waits before it may start, by the broker's clock. Not together with `at`. */
-  readonly delay?: Duration;
-  /** The wall-clock time before which it must not start: a date or epoch milliseconds. One in the past means now. */
-  readonly at?: Date | number;
-  /** Travels to the handler; names as of tasks, all headers together at most 8 KiB. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
+import { type EnqueueOptions, type ResolvedTaskOptions, resolveTaskOptions, toPolicy } from "../task-options.ts";
 
 /** What one call says of every message it makes: checked once, also for ten thousand inputs. */
 export interface MessageTemplate {

@@ -1,10 +1,3 @@
-/** The caller's view of one enqueued task, with nothing but its id: what a client without results gives. */
-export interface BareHandle {
-  readonly id: string;
-  /** The name of the task. */
-  readonly task: string;
-}
-
 /** What is known of an enqueued task without asking. */
 export interface Enqueued {
   readonly id: string;

@@ -1,12 +1,13 @@
 import type { OutgoingMessage, PublishResult } from "../broker.ts";
+import type { CallableTask } from "../callable-task.ts";
 import { checkPublishable } from "../capability-checks.ts";
 import { ClosedError, MessageError } from "../errors.ts";
-import type { ClientEvent, Emitter, TaskEvent } from "../events.ts";
+import type { Emitter, EnqueueEvent, TaskEvent } from "../events.ts";
 import type { Message } from "../message.ts";
 import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
-import type { CallableTask } from "../task.ts";
-import { createTemplate, type EnqueueOptions, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
+import type { EnqueueOptions } from "../task-options.ts";
+import { createTemplate, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
 import type { Enqueued } from "./enqueued.ts";
 import type { Route, Routes } from "./routes.ts";
 
@@ -35,7 +36,7 @@ export interface EnqueuerParts<THandle> {
   readonly serializers: SerializerSet;
   readonly maxBodyBytes: number;
   readonly isClosed: () => boolean;
-  readonly emitter: Emitter<ClientEvent>;
+  readonly emitter: Pick<Emitter<EnqueueEvent>, "emit">;
   readonly toHandle: (task: CallableTask, enqueued: Enqueued) => THandle;
 }
 

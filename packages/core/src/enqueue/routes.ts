@@ -1,9 +1,9 @@
 import type { Broker, OutgoingMessage, PublishResult } from "../broker.ts";
+import type { CallableTask } from "../callable-task.ts";
 import { refuseBroadcast } from "../capability-checks.ts";
 import { composeEnqueue } from "../compose.ts";
 import type { Connections } from "../connections.ts";
 import type { Middleware } from "../middleware.ts";
-import type { CallableTask } from "../task.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 
 /** Where the messages of a task go, and the way there through all middlewares. */

@@ -17,27 +17,46 @@ export interface CommitParts {
 /** `unrecorded`: the result backend was out of reach, so the delivery was handed back. */
 export type Committed = "settled" | "lost" | "unrecorded";
 
+export interface Commitment {
+  readonly committed: Committed;
+  /** What was carried out: another verdict than the given one where the task had been cancelled by force before. */
+  readonly verdict: Verdict;
+}
+
 /** Carries out a verdict: stores, then tells the broker; the other way round where the task says so. */
 export async function commit(
   subject: Job | Unrunnable,
   verdict: Verdict,
   parts: CommitParts & { readonly settler: Settler },
-): Promise<Committed> {
-  if (verdict.then.kind === "nothing") return "lost";
+): Promise<Commitment> {
+  if (verdict.then.kind === "nothing") return { committed: "lost", verdict };
   const { settler } = parts;
   const outcome = verdict.store === undefined ? undefined : toStored(subject, verdict.store, parts.worker);
 
   if (!(subject instanceof Job) || subject.options.acknowledge === "stored") {
     const recording = record(outcome, parts);
-    if (recording === undefined || (await recording) !== undefined)
-      return settleDelivery(subject, verdict.then, settler);
-    await settleDelivery(subject, { kind: "release" }, settler);
-    return "unrecorded";
+    const standing = recording === undefined ? outcome : await recording;
+    if (recording !== undefined && standing === undefined) {
+      await settleDelivery(subject, { kind: "release" }, settler);
+      return { committed: "unrecorded", verdict };
+    }
+    const final = standing === outcome ? verdict : accept(standing, verdict);
+    return { committed: await settleDelivery(subject, final.then, settler), verdict: final };
   }
-  const result = subject.isAcknowledged ? "settled" : await settleDelivery(subject, verdict.then, settler);
-  if (result === "lost") return result;
+  const committed = subject.isAcknowledged ? "settled" : await settleDelivery(subject, verdict.then, settler);
+  if (committed === "lost") return { committed, verdict };
   const recording = record(outcome, parts);
-  return recording === undefined || (await recording) !== undefined ? result : "unrecorded";
+  if (recording === undefined) return { committed, verdict };
+  const standing = await recording;
+  if (standing === undefined) return { committed: "unrecorded", verdict };
+  return { committed, verdict: standing === outcome ? verdict : accept(standing, verdict) };
+}
+
+/** A cancellation by force that was stored first wins over whatever the handler came to: nothing of it is kept. */
+function accept(standing: StoredOutcome | undefined, verdict: Verdict): Verdict {
+  if (standing?.status !== "cancelled") return verdict;
+  const { reason = "", code = "TASK_CANCELLED" } = standing;
+  return { store: { status: "cancelled", code, reason }, then: { kind: "ack" } };
 }
 
 /** `undefined` where there is nothing to store, or nowhere. */

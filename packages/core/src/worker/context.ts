@@ -1,3 +1,4 @@
+import type { BareHandle, CallableTask, ChildOptions } from "../callable-task.ts";
 import type { HandlerContext } from "../handler.ts";
 import type { Logger } from "../logger.ts";
 import type { Job } from "./job.ts";
@@ -7,7 +8,15 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 export interface ContextParts {
   readonly logger: Logger;
   readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
+  readonly enqueueChild: EnqueueChild;
 }
+
+/** Enqueues a task for a handler. */
+export type EnqueueChild = (
+  parent: Job,
+  task: CallableTask,
+  call: { readonly input: unknown; readonly options: ChildOptions | undefined },
+) => Promise<BareHandle>;
 
 /** A handler's view of its job. What costs something is made at first use. */
 export class JobContext implements HandlerContext {
@@ -23,6 +32,10 @@ export class JobContext implements HandlerContext {
   /** Handlers take it out of the context, `({ progress }) => ...`, so it is bound. */
   get progress(): HandlerContext["progress"] {
     return (value, note) => this.#parts.reportProgress(this.id, value, note);
+  }
+
+  get enqueue(): HandlerContext["enqueue"] {
+    return (task, ...[input, options]) => this.#parts.enqueueChild(this.#job, task as CallableTask, { input, options });
   }
 
   get id(): string {

@@ -209,10 +209,12 @@ export class Conveyor {
 
   async #finish(subject: Job | Unrunnable, ended: Ended): Promise<void> {
     const { emitter, logger } = this.#parts;
-    const verdict = settle(ended, policyOf(subject));
-    const committed = await commit(subject, verdict, this.#committing);
+    const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
     this.#lane.forget(subject.delivery);
-    if (subject instanceof Job) this.#forget(subject);
+    if (subject instanceof Job) {
+      for (const gate of this.#parts.gates) gate.ended?.(subject, ended);
+      this.#forget(subject);
+    }
     tell({ subject, verdict, committed, emitter, logger });
     this.#end();
   }

@@ -88,6 +88,8 @@ function endAborted({ aborted }: Job): Ended | undefined {
   switch (aborted?.code) {
     case "TASK_TIMED_OUT":
       return { kind: "timedOut", error: aborted };
+    case "TASK_CANCELLED":
+      return { kind: "cancelled", code: "TASK_CANCELLED", reason: aborted.message };
     case "LEASE_LOST":
       return { kind: "leaseLost" };
     case "WORKER_STOPPING":

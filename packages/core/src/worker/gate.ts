@@ -9,6 +9,8 @@ export interface Gate {
   enter(job: Job): Ended | undefined | Promise<Ended | undefined>;
   /** Gives back what `enter` took: called once for each job that all gates let in, when it is settled or lost. */
   leave?(job: Job): void;
+  /** Told of each job that has ended and is settled, whether it was let in or not. */
+  ended?(job: Job, ended: Ended): void;
   /** Called at each heartbeat, a third of a lease apart, with what runs. A rejection is logged; the next beat tries again. */
   beat?(jobs: readonly Job[]): Promise<void>;
 }

@@ -6,9 +6,10 @@ import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
 import { createSerializerSet } from "../serializer-set.ts";
-import { JobContext } from "./context.ts";
+import { type EnqueueChild, JobContext } from "./context.ts";
 import { Conveyor } from "./conveyor.ts";
 import { createLoopExecutor, type Executor } from "./execute.ts";
+import type { Gate } from "./gate.ts";
 import { laneWindow } from "./lane.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
@@ -23,6 +24,8 @@ export interface OpenConveyorParts {
   readonly worker: string;
   readonly emitter: Emitter<WorkerEvent>;
   readonly logger: Logger;
+  readonly gates: readonly Gate[];
+  readonly enqueueChild: EnqueueChild;
   /** Whether the worker is still open: an unanswered store or settlement is repeated only then. */
   readonly isWanted: () => boolean;
 }
@@ -34,7 +37,7 @@ const abortGrace = 1_000;
 
 /** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
-  const { config, settings, connections, queues, handlers, worker, emitter, logger, isWanted } = parts;
+  const { config, settings, connections, queues, handlers, worker, emitter, logger, gates, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const progress = createProgressWriter(state, logger);
@@ -54,7 +57,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       grace: abortGrace,
       decoding: { handlers, serializers, maxBodyBytes: settings.maxBodyBytes, maxDeliveries: settings.maxDeliveries },
       executor,
-      gates: [],
+      gates,
       committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker },
       results: hasOutcomes ? results : undefined,
       emitter,
@@ -73,10 +76,10 @@ interface ExecutorParts {
 }
 
 function createExecutor(
-  { config, connections, emitter, logger }: OpenConveyorParts,
+  { config, connections, emitter, logger, enqueueChild }: OpenConveyorParts,
   { serializers, reportProgress }: ExecutorParts,
 ): Executor {
-  const contextParts = { logger, reportProgress };
+  const contextParts = { logger, reportProgress, enqueueChild };
   return createLoopExecutor({
     serializers,
     createContext: (job) => new JobContext(job, contextParts),

@@ -56,7 +56,11 @@ export async function dropLetters(
   });
 }
 
-async function choose(client: Client<false>, keys: readonly string[], { queue, all }: ChangeFlags): Promise<Choice> {
+async function choose(
+  client: Client<false, boolean>,
+  keys: readonly string[],
+  { queue, all }: ChangeFlags,
+): Promise<Choice> {
   const names = await queuesToSearch(client, queue);
   if (all) return { queues: new Map(names.map((name) => [name, "all"])), missing: [] };
   const found = await Promise.all(keys.map((key) => locate(client, names, key)));
@@ -70,7 +74,7 @@ function groupByQueue(letters: readonly Letter[]): ReadonlyMap<string, readonly 
   return new Map([...groups].map(([queue, keys]) => [queue, [...keys]]));
 }
 
-async function describe(client: Client<false>, queues: readonly string[]): Promise<string> {
+async function describe(client: Client<false, boolean>, queues: readonly string[]): Promise<string> {
   const depths = await Promise.all(queues.map((queue) => client.queues.depth(queue)));
   const total = depths.reduce((sum, { dead }) => sum + dead, 0);
   return `Drop ${countOf(total, "dead letter")} of ${queues.length === 0 ? "no queue" : queues.join(", ")} for good?`;

@@ -7,7 +7,10 @@ export interface Letter {
 }
 
 /** The queues to look into: the one that was named, else all. */
-export async function queuesToSearch(client: Client<false>, queue: string | undefined): Promise<readonly string[]> {
+export async function queuesToSearch(
+  client: Client<false, boolean>,
+  queue: string | undefined,
+): Promise<readonly string[]> {
   return queue === undefined ? await client.queues.queues() : [queue];
 }
 
@@ -17,7 +20,7 @@ export async function queuesToSearch(client: Client<false>, queue: string | unde
  * @throws OptionError `OPTION_INVALID` when several queues have one of that key.
  */
 export async function locate(
-  client: Client<false>,
+  client: Client<false, boolean>,
   queues: readonly string[],
   key: string,
 ): Promise<Letter | undefined> {

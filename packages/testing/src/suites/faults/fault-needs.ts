@@ -1,4 +1,4 @@
-import type { BrokerCapabilities } from "@taskferry/core";
+import type { Connections } from "@taskferry/core";
 import type { FaultProxy } from "../../fault-proxy/fault-proxy.ts";
 import type { PrivateServer } from "../../servers/private-server.ts";
 import type { Configure, FaultPlace } from "./fault-place.ts";
@@ -26,6 +26,7 @@ export type FaultOffer = "processes" | "server" | "insertRaw" | "cutNextReply";
 /** What a rule cannot do without. */
 export type FaultNeed =
   | FaultOffer
+  | "state"
   | "at-least-once"
   | "delay"
   | "redelivery"
@@ -41,7 +42,12 @@ const places = {
 } as const;
 
 /** Why a rule with this need does not apply; throws when the subject should offer it and does not. */
-export function lackOf(subject: FaultSubject, capabilities: BrokerCapabilities, need: FaultNeed): string | undefined {
+export function lackOf(
+  subject: FaultSubject,
+  { broker: { capabilities }, state }: Pick<Connections, "broker" | "state">,
+  need: FaultNeed,
+): string | undefined {
+  if (need === "state") return state === undefined ? "there is no state store" : undefined;
   if (need === "at-least-once") return capabilities.delivery === need ? undefined : "the broker delivers at most once";
   if (!isOffer(need)) return capabilities[need] === "refused" ? `the broker refuses ${need}` : undefined;
   if (subject[places[need]] !== undefined) return undefined;

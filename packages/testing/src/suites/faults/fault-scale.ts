@@ -8,6 +8,8 @@ export interface FaultScale {
   readonly pause: number;
   /** Tasks that are delayed at once, and the milliseconds over which they are spread. */
   readonly delays: { readonly count: number; readonly over: number };
+  /** Tasks that are enqueued and cancelled, the milliseconds over which they are spread, and the workers killed meanwhile. */
+  readonly cancellations: { readonly count: number; readonly over: number; readonly kills: number };
   /** Milliseconds for which connections are reset. */
   readonly resetFor: number;
   /** Milliseconds for which the server is away. */
@@ -25,6 +27,7 @@ export const shortScale: FaultScale = {
   kills: { count: 3 },
   pause: 0,
   delays: { count: 1_000, over: 5_000 },
+  cancellations: { count: 150, over: 4_000, kills: 2 },
   resetFor: 4_000,
   away: 3_000,
   patience: 60_000,
@@ -38,6 +41,7 @@ export const soakScale: FaultScale = {
   kills: { every: 2_000 },
   pause: 80,
   delays: { count: 20_000, over: 60_000 },
+  cancellations: { count: 1_000, over: 30_000, kills: 8 },
   resetFor: 30_000,
   away: 60_000,
   patience: 240_000,

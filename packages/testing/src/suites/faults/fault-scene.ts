@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrokerCapabilities, type Client, createClient, resolveConnections } from "@taskferry/core";
+import {
+  type BrokerCapabilities,
+  type Client,
+  type Connections,
+  createClient,
+  resolveConnections,
+} from "@taskferry/core";
 import { expect, onTestFailed, onTestFinished } from "vitest";
 import { createFaultProxy } from "../../fault-proxy/create-fault-proxy.ts";
 import type { FaultProxy } from "../../fault-proxy/fault-proxy.ts";
@@ -33,7 +39,7 @@ interface SceneParts {
   readonly directory: string;
   readonly server: PrivateServer | undefined;
   readonly proxy: FaultProxy | undefined;
-  readonly capabilities: BrokerCapabilities;
+  readonly connections: Connections;
 }
 
 /** A running worker and the file of its history. */
@@ -46,16 +52,17 @@ export interface RunningWorker {
 export class FaultScene implements Scene {
   readonly subject: FaultSubject;
   readonly scale: FaultScale;
-  readonly capabilities: BrokerCapabilities;
+  readonly connections: Connections;
   readonly queue = "faults";
   readonly executions = new Executions();
   readonly #parts: SceneParts;
   readonly #cleanups: (() => Promise<unknown>)[] = [];
+  #shared: Promise<Client> | undefined;
 
   constructor(subject: FaultSubject, scale: FaultScale, parts: SceneParts) {
     this.subject = subject;
     this.scale = scale;
-    this.capabilities = parts.capabilities;
+    this.connections = parts.connections;
     this.#parts = parts;
   }
 
@@ -64,14 +71,18 @@ export class FaultScene implements Scene {
     removeAfterTest(directory, { keepsFailures: subject.module !== undefined });
     const server = await subject.startServer?.();
     const proxy = server && (await createFaultProxy(server));
-    const { broker } = await resolveConnections(subject.configure(placeOf(directory, server?.url)));
-    const scene = new FaultScene(subject, scale, { directory, server, proxy, capabilities: broker.capabilities });
+    const connections = await resolveConnections(subject.configure(placeOf(directory, server?.url)));
+    const scene = new FaultScene(subject, scale, { directory, server, proxy, connections });
     if (server !== undefined) scene.#watch(server);
     scene.defer(async () => {
       await proxy?.[Symbol.asyncDispose]();
       await server?.[Symbol.asyncDispose]();
     });
     return scene;
+  }
+
+  get capabilities(): BrokerCapabilities {
+    return this.connections.broker.capabilities;
   }
 
   get server(): PrivateServer {
@@ -147,6 +158,12 @@ export class FaultScene implements Scene {
   adopt(program: LogSource & AsyncDisposable): void {
     this.#watch(program);
     this.defer(async () => program[Symbol.asyncDispose]());
+  }
+
+  /** One client for all that the test does at once. */
+  sharedClient(): Promise<Client> {
+    this.#shared ??= this.client();
+    return this.#shared;
   }
 
   /** A client of the test itself. */

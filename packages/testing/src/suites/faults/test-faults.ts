@@ -33,6 +33,6 @@ export function testFaults(options: FaultSuiteOptions): void {
     cannot: options.cannot ?? {},
     timeout: scale.timeout,
     open: () => FaultScene.open(options, scale),
-    lacks: (scene, need) => lackOf(scene.subject, scene.capabilities, need),
+    lacks: (scene, need) => lackOf(scene.subject, scene.connections, need),
   });
 }

@@ -1,4 +1,5 @@
 import { badInputTopic } from "./bad-input.ts";
+import { cancellationsTopic } from "./cancellations.ts";
 import { crashesTopic } from "./crashes.ts";
 import { delaysTopic } from "./delays.ts";
 import { fairnessTopic } from "./fairness.ts";
@@ -23,6 +24,7 @@ export const faultTopics: readonly FaultTopic[] = [
   resultsTopic,
   badInputTopic,
   shutdownTopic,
+  cancellationsTopic,
   fairnessTopic,
   delaysTopic,
 ];

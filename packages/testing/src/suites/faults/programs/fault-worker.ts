@@ -1,9 +1,16 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { createWorker, type Handler, type Logger, type Worker, type WorkerEvent } from "@taskferry/core";
+import {
+  createWorker,
+  type Handler,
+  type HandlerContext,
+  type Logger,
+  type Worker,
+  type WorkerEvent,
+} from "@taskferry/core";
 import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
 import type { Configure } from "../fault-place.ts";
 import type { WorkerSettings } from "./settings.ts";
-import { crash, work } from "./tasks.ts";
+import { crash, type Execution, unsteady, work } from "./tasks.ts";
 
 export interface FaultWorkerParts {
   readonly configure: Configure;
@@ -37,13 +44,22 @@ export function createFaultWorker(settings: WorkerSettings, parts: FaultWorkerPa
 }
 
 function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Handler[] {
+  const run = async (milliseconds: number, context: HandlerContext): Promise<Execution> => {
+    const { id, attempt, deliveryCount, signal } = context;
+    await wait(milliseconds, undefined, { signal });
+    history.record("executed", id);
+    onExecuted(id);
+    return { pid: process.pid, attempt, deliveryCount };
+  };
   return [
-    work.handler(async (milliseconds, { id, attempt, deliveryCount, signal }) => {
-      history.record("started", id);
-      await wait(milliseconds, undefined, { signal });
-      history.record("executed", id);
-      onExecuted(id);
-      return { pid: process.pid, attempt, deliveryCount };
+    work.handler((milliseconds, context) => {
+      history.record("started", context.id);
+      return run(milliseconds, context);
+    }),
+    unsteady.handler((milliseconds, context) => {
+      history.record("started", context.id);
+      if (context.attempt < 2) throw new Error("not yet");
+      return run(milliseconds, context);
     }),
     crash.handler((_, { id }) => {
       history.record("started", id);

@@ -10,5 +10,10 @@ export interface Execution {
 /** Takes so many milliseconds. */
 export const work = defineTask<number, Execution>("faults.work");
 
+/** The same, after two failures. */
+export const unsteady = defineTask<number, Execution>("faults.unsteady", {
+  retry: { attempts: 3, backoff: { from: "200ms", to: "400ms" } },
+});
+
 /** Kills its worker's process. */
 export const crash = defineTask("faults.crash");

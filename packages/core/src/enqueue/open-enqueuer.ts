@@ -1,0 +1,33 @@
+import type { ConnectionConfig } from "../config.ts";
+import type { Connections } from "../connections.ts";
+import { parseDuration } from "../duration.ts";
+import { defaultMaxBodyBytes } from "../message.ts";
+import { createEnqueuer, type Enqueuer, type EnqueuerParts } from "./enqueuer.ts";
+import { createPublisher, type Publisher } from "./publisher.ts";
+import { createRoutes } from "./routes.ts";
+
+export interface OpenEnqueuerParts<THandle>
+  extends Pick<EnqueuerParts<THandle>, "serializers" | "isClosed" | "emitter" | "toHandle"> {
+  readonly connections: Connections;
+  readonly config: Pick<ConnectionConfig, "middlewares" | "publishTimeout" | "maxBodyBytes">;
+}
+
+/** Enqueues over the connections of a client or a worker. */
+export interface OpenEnqueuer<THandle> extends Enqueuer<THandle> {
+  /** To the broker, past the middlewares. */
+  readonly publisher: Publisher;
+  /** Resolves once everything enqueued so far is answered. */
+  close(): Promise<void>;
+}
+
+export function openEnqueuer<THandle>({
+  connections,
+  config,
+  ...parts
+}: OpenEnqueuerParts<THandle>): OpenEnqueuer<THandle> {
+  const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
+  const publisher = createPublisher(connections.broker, publishTimeout);
+  const routes = createRoutes({ connections, publisher, middlewares: config.middlewares ?? [], publishTimeout });
+  const enqueuer = createEnqueuer({ ...parts, routes, maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes });
+  return { ...enqueuer, publisher, close: routes.close };
+}
