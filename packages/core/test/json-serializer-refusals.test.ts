@@ -145,6 +145,11 @@ describe("a reader refuses", () => {
     for (const text of texts) expect(serializer.deserialize(Buffer.from(text))).toEqual(JSON.parse(text));
   });
 
+  test("a tagged number that cannot even be made a text", () => {
+    const bytes = Buffer.from('{"a":{"$tf":["number",{"toString":0,"valueOf":0}]}}');
+    expect(refusal(() => serializer.deserialize(bytes))).toMatchObject({ code: "NOT_DESERIALIZABLE" });
+  });
+
   test("whatever tags are made up, with an error of ours and nothing else", () => {
     const names = ["Date", "Map", "Set", "BigInt", "bytes", "Buffer", "Error", "undefined", "number", "object", "x"];
     const tag = fc

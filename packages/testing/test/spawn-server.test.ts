@@ -39,13 +39,16 @@ describe("spawnServer", () => {
   test("gives up a server that never becomes ready, and says what it answered last", async () => {
     const failure = spawnServer({
       ...kind,
-      startTimeout: 200,
-      ready: () => Promise.reject(new Error("I am still looking for my glasses")),
+      startTimeout: 3_000,
+      ready: async (place) => {
+        await kind.ready(place);
+        throw new Error("I am still looking for my glasses");
+      },
     });
     await expect(failure).rejects.toMatchObject({
       code: "SERVER_NOT_READY",
       message: expect.stringMatching(
-        /was not ready after 200 ms: I am still looking for my glasses[\s\S]*ready to greet/,
+        /was not ready after 3000 ms: I am still looking for my glasses[\s\S]*ready to greet/,
       ),
     });
   });

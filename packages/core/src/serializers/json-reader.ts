@@ -168,7 +168,7 @@ class Reader {
   }
 
   #readNumber(inner: unknown): number {
-    const value = specialNumbers.get(String(inner));
+    const value = typeof inner === "string" ? specialNumbers.get(inner) : undefined;
     if (value === undefined) throw this.#refuse("a tagged number that is none of NaN, Infinity, -Infinity, -0");
     return value;
   }
