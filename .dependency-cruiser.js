@@ -9,12 +9,12 @@ const contracts = coreFiles("serializer|broker|result-backend|state-store|middle
 /** What both sides share: importing it opens no connection and starts nothing. */
 const tasks = coreFiles("task|callable-task|task-options|handler|schema|provider");
 /** What client and worker are both made with. */
-const joints = coreFiles("cancellation|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
+const joints = coreFiles("cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
-const enqueue = coreFolders("enqueue");
+const enqueue = coreFolders("enqueue|plans");
 const client = [coreFiles("client"), coreFolders("client")];
 const worker = [coreFiles("worker"), coreFolders("worker")];
-const above = [coreFiles("scheduler|workflow"), coreFolders("scheduler|workflow")];
+const above = [coreFiles("scheduler"), coreFolders("scheduler")];
 const memory = coreFolders("memory");
 const serializers = coreFolders("serializers");
 

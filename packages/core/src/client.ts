@@ -1,10 +1,17 @@
 import type { Broker, BrokerAdmin, Unsubscribe } from "./broker.ts";
 import type { BareHandle, CallableTask, EnqueueArguments } from "./callable-task.ts";
-import { type CancelOptions, type CancelStatus, createCanceller, defaultReason } from "./client/canceller.ts";
+import {
+  type Canceller,
+  type CancelOptions,
+  type CancelStatus,
+  createCanceller,
+  defaultReason,
+} from "./client/canceller.ts";
 import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
 import { type Handle, type StatelessHandle, TaskHandle } from "./client/handle.ts";
-import { createOutcomeReader } from "./client/outcome-reader.ts";
-import { createProgressReader } from "./client/progress-reader.ts";
+import { openReaders } from "./client/open-readers.ts";
+import type { WorkflowHandle } from "./client/workflow-handle.ts";
+import type { WorkflowOptions, Workflows } from "./client/workflows.ts";
 import type { ClientConfig } from "./config.ts";
 import { openConnections, resolveConnections } from "./connections.ts";
 import { parseDuration } from "./duration.ts";
@@ -14,11 +21,12 @@ import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
 import { silentLogger } from "./logger.ts";
-import { checkId } from "./message.ts";
+import { checkId, defaultMaxBodyBytes } from "./message.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import type { Broadcasted } from "./task.ts";
 import type { EnqueueOptions } from "./task-options.ts";
+import { isWorkflow, type Workflow } from "./workflow.ts";
 
 /**
  * A handle where results are configured; one with nothing but its id where `results` is `false`, and for a broadcast. It
@@ -54,6 +62,16 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
     task: CallableTask<TInput, TResult>,
     ...rest: EnqueueArguments<TInput>
   ): Promise<ClientHandle<TResults, TResult, TState>>;
+  /**
+   * Starts a workflow and resolves once its first tasks are with the broker.
+   *
+   * @throws ConfigurationError `STATE_REQUIRED` for one with a group where there is no state store, `RESULTS_UNAVAILABLE`
+   * where outcomes are not kept.
+   */
+  enqueue<TInput, TResult>(
+    workflow: Workflow<TInput, TResult>,
+    ...rest: EnqueueArguments<TInput, WorkflowOptions>
+  ): Promise<WorkflowHandle<TResult>>;
 
   /**
    * Enqueues a task for each input, in batches, and answers per input, in order: one that is refused does not touch its
@@ -71,6 +89,8 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
     id: string,
     options?: { readonly queue?: string },
   ): ClientHandle<TResults, TResult, TState>;
+  /** The same for a workflow, of the same steps. */
+  handle<TResult>(workflow: Workflow<unknown, TResult>, id: string): WorkflowHandle<TResult>;
 
   /**
    * Cancels tasks by id, as {@link Handle.cancel} does; answers by id, in order.
@@ -117,15 +137,18 @@ export async function createClient<const TConfig extends ClientConfig>(
   const middlewares = config.middlewares ?? [];
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
-  const canceller = createCanceller({ broker, results, state });
   const readers =
     results === undefined
       ? undefined
-      : {
-          outcomes: createOutcomeReader({ results, broker, serializers }),
-          progress: createProgressReader(state, results),
-          canceller,
-        };
+      : openReaders({
+          broker,
+          results,
+          state,
+          serializers,
+          publish: (outgoing) => enqueuer.publish(outgoing),
+          maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
+        });
+  const canceller = readers?.canceller ?? createCanceller({ broker, results, state });
   const toHandle = (task: CallableTask, parts: Enqueued): BareHandle =>
     readers === undefined || task.options.broadcast
       ? { id: parts.id, task: parts.task }
@@ -151,9 +174,11 @@ export async function createClient<const TConfig extends ClientConfig>(
     await disconnect();
   };
   const client: ErasedClient = {
-    enqueue: (task, input, options) => enqueuer.enqueue(task, input, options),
+    enqueue: async (work, input, options) =>
+      isWorkflow(work) ? requireWorkflows(readers).start(work, input, options) : enqueuer.enqueue(work, input, options),
     enqueueMany: (task, inputs, options = {}) => enqueuer.enqueueMany(task, inputs, options),
     handle: (task, id, options) => {
+      if (isWorkflow(task)) return requireWorkflows(readers).handle(task, id);
       const { queue, resultTtl } = task.options;
       return toHandle(task, {
         id: checkId(id),
@@ -163,12 +188,7 @@ export async function createClient<const TConfig extends ClientConfig>(
         resultTtl,
       });
     },
-    cancel: (ids, reason = defaultReason, { queue, ...options } = {}) =>
-      canceller.cancel(
-        ids.map((id) => ({ id, queue })),
-        reason,
-        options,
-      ),
+    cancel: cancelManyWith(canceller),
     deadLetters: createDeadLetters(broker, enqueuer.publisher),
     get queues() {
       return requireAdmin(broker);
@@ -196,12 +216,31 @@ function checkResults(broker: Broker, results: ResultBackend | undefined, config
   }
 }
 
+function cancelManyWith(canceller: Canceller): CancelMany {
+  return (ids, reason = defaultReason, { queue, ...options } = {}) => {
+    const targets = ids.map((id) => ({ id, queue }));
+    return canceller.cancel(targets, reason, options);
+  };
+}
+
+function requireWorkflows(readers: { readonly workflows: Workflows } | undefined): Workflows {
+  if (readers !== undefined) return readers.workflows;
+  throw new ConfigurationError(
+    "RESULTS_UNAVAILABLE",
+    "A workflow hands results from step to step, and `results` is false. Set it to a result backend.",
+  );
+}
+
 interface ErasedClient extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
-  enqueue(task: CallableTask, input?: unknown, options?: EnqueueOptions): Promise<BareHandle>;
+  enqueue(
+    work: CallableTask | Workflow,
+    input?: unknown,
+    options?: EnqueueOptions & WorkflowOptions,
+  ): Promise<BareHandle | WorkflowHandle>;
   enqueueMany(
     task: CallableTask,
     inputs: readonly unknown[],
     options?: EnqueueManyOptions<never>,
   ): Promise<readonly EnqueueResult<BareHandle>[]>;
-  handle(task: CallableTask, id: string, options?: { readonly queue?: string }): BareHandle;
+  handle(work: CallableTask | Workflow, id: string, options?: { readonly queue?: string }): BareHandle | WorkflowHandle;
 }

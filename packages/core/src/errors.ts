@@ -31,6 +31,7 @@ export type ErrorCode =
   | "OPTION_INVALID"
   | "OUTPUT_INVALID"
   | "PACKAGE_MISSING"
+  | "PLAN_EXPIRED"
   | "RESULT_EXPIRED"
   | "RESULT_TIMEOUT"
   | "RESULT_UNKNOWN"
@@ -146,6 +147,7 @@ export class MessageError extends TaskferryError {
       | "MESSAGE_MALFORMED"
       | "MESSAGE_TOO_LARGE"
       | "MESSAGE_VERSION_UNKNOWN"
+      | "PLAN_EXPIRED"
       | "TASK_UNKNOWN"
       | "TOO_MANY_DELIVERIES",
     message: string,

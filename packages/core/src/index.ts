@@ -14,6 +14,24 @@ export { isHandler } from "./handler.ts";
 export type { Duration } from "./duration.ts";
 export { parseDuration } from "./duration.ts";
 
+// Workflows
+export type {
+  GroupOptions,
+  Linked,
+  Step,
+  StepInput,
+  StepOptions,
+  StepOutput,
+  Workflow,
+  WrongLink,
+} from "./workflow.ts";
+export { chain, chord, group, isWorkflow, map, step } from "./workflow.ts";
+export { GroupResults } from "./group-results.ts";
+export type { FailureRule } from "./plan.ts";
+export type { WorkflowHandle } from "./client/workflow-handle.ts";
+export type { WorkflowOptions } from "./client/workflows.ts";
+export type { WorkflowTree } from "./client/workflow-tree.ts";
+
 // Configuration
 export type {
   ClientConfig,

@@ -27,6 +27,8 @@ export interface Message {
   readonly traceparent?: string;
   readonly tracestate?: string;
   readonly signature?: string;
+  /** What follows it, when it is a step of a workflow: JSON. */
+  readonly plan?: string;
   /** What this enqueue sets otherwise than the task's definition. */
   readonly policy?: MessagePolicy;
   /** The user's own headers, without their `x-` prefix. */
@@ -108,6 +110,7 @@ const laterHeaders = [
   "traceparent",
   "tracestate",
   "signature",
+  "plan",
   "policy",
 ] as const;
 const knownHeaders: ReadonlySet<string> = new Set(["v", ...firstHeaders, ...laterHeaders]);
@@ -237,10 +240,11 @@ function findFault(fields: Fields): string | undefined {
   return isPolicy && isWithin(policy, maxHeaderDepth) ? undefined : `the policy ${show(policy)}`;
 }
 
-function findTextFault({ contentType, traceparent, tracestate, signature }: Fields): string | undefined {
+function findTextFault({ contentType, traceparent, tracestate, signature, plan }: Fields): string | undefined {
   if (typeof contentType !== "string" || contentType === "") return `the content type ${show(contentType)}`;
   if (traceparent !== undefined && typeof traceparent !== "string") return `the traceparent ${show(traceparent)}`;
   if (tracestate !== undefined && typeof tracestate !== "string") return `the tracestate ${show(tracestate)}`;
+  if (plan !== undefined && typeof plan !== "string") return `the plan ${show(plan)}`;
   if (signature !== undefined && typeof signature !== "string") return `the signature ${show(signature)}`;
   return undefined;
 }

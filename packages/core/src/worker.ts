@@ -13,10 +13,9 @@ import { jsonLogger, type Logger } from "./logger.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
-import type { EnqueueChild } from "./worker/context.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { type LoadModule, loadHandlers } from "./worker/load-handlers.ts";
-import { openConveyors } from "./worker/open-conveyors.ts";
+import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
 
@@ -180,7 +179,7 @@ class TaskWorker implements Worker {
       emitter: this.#emitter,
       logger: this.#logger,
       gates: cancellations === undefined ? [] : [cancellations],
-      enqueueChild: this.#openChildren(connections),
+      ...this.#openEnqueueing(connections),
       isWanted: () => this.#state !== "stopped",
     });
     this.#state = "running";
@@ -237,7 +236,7 @@ class TaskWorker implements Worker {
     return cancellations;
   }
 
-  #openChildren(connections: Connections): EnqueueChild {
+  #openEnqueueing(connections: Connections): Pick<OpenConveyorParts, "enqueueChild" | "publish"> {
     const enqueuer = openEnqueuer({
       connections,
       config: this.#config,
@@ -247,7 +246,8 @@ class TaskWorker implements Worker {
       toHandle: ({ name }, { id }) => ({ id, task: name }),
     });
     this.#closing.push(() => enqueuer.close());
-    return createChildren({ state: connections.state, enqueue: enqueuer.enqueue });
+    const enqueueChild = createChildren({ state: connections.state, enqueue: enqueuer.enqueue });
+    return { enqueueChild, publish: enqueuer.publish };
   }
 
   #onBrokerEvent(event: ConnectionEvent): void {

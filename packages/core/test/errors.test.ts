@@ -61,6 +61,7 @@ const samples: ReadonlyArray<{ make: (code: never) => TaskferryError; codes: Err
       "MESSAGE_MALFORMED",
       "MESSAGE_TOO_LARGE",
       "MESSAGE_VERSION_UNKNOWN",
+      "PLAN_EXPIRED",
       "TASK_UNKNOWN",
       "TOO_MANY_DELIVERIES",
     ],

@@ -12,7 +12,7 @@ import {
 } from "../cancellation.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import { ConfigurationError, OptionError } from "../errors.ts";
-import { checkId } from "../message.ts";
+import { checkId, type Message } from "../message.ts";
 import type { StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import type { StateStore } from "../state-store.ts";
@@ -55,18 +55,20 @@ export interface CancellerParts {
   readonly broker: Broker;
   readonly results: ResultBackend | undefined;
   readonly state: StateStore | undefined;
+  /** Tells the workflow of a task that was taken back. */
+  readonly advance?: (message: Message, outcome: StoredOutcome) => Promise<void>;
 }
 
 export const defaultReason = "cancelled";
 const longestReason = 1_000;
 
-export function createCanceller({ broker, results, state }: CancellerParts): Canceller {
+export function createCanceller({ state, ...parts }: CancellerParts): Canceller {
   return {
     cancel: async (targets, reason, options = {}) => {
       const store = requireState(state);
       for (const { id } of targets) checkId(id);
       const record = toRecord(reason, options);
-      const round = new CancelRound({ broker, results, state: store }, record);
+      const round = new CancelRound({ ...parts, state: store }, record);
       return round.cancel(targets);
     },
   };
@@ -74,11 +76,11 @@ export function createCanceller({ broker, results, state }: CancellerParts): Can
 
 /** One call of `cancel`, step by step: record, take back, force, look. */
 class CancelRound {
-  readonly #parts: Pick<CancellerParts, "broker" | "results"> & { readonly state: StateStore };
+  readonly #parts: Omit<CancellerParts, "state"> & { readonly state: StateStore };
   readonly #record: Omit<Cancellation, "run">;
 
   constructor(
-    parts: Pick<CancellerParts, "broker" | "results"> & { readonly state: StateStore },
+    parts: Omit<CancellerParts, "state"> & { readonly state: StateStore },
     record: Omit<Cancellation, "run">,
   ) {
     this.#parts = parts;
@@ -140,8 +142,21 @@ class CancelRound {
     });
     const outcomes = taken.flatMap((item) => (item === undefined ? [] : [this.#outcomeOf(item.id, item.entry)]));
     await this.#parts.results?.store(outcomes);
+    await this.#advance(taken, outcomes);
     await this.#shortenRecords(outcomes);
     return outcomes.map(({ id }) => id);
+  }
+
+  /** What follows a step of a workflow must know that it does not come. */
+  async #advance(
+    taken: readonly ({ readonly entry: QueueEntry } | undefined)[],
+    outcomes: readonly StoredOutcome[],
+  ): Promise<void> {
+    const messages = taken.flatMap((item) => (item?.entry.message === undefined ? [] : [item.entry.message]));
+    await inLanes(messages, async (message) => {
+      const outcome = outcomes.find(({ id }) => id === message.id);
+      if (message.plan !== undefined && outcome !== undefined) await this.#parts.advance?.(message, outcome);
+    });
   }
 
   /** The outcome stands at once; the first-wins rule of the result backend decides against whatever still runs. */

@@ -4,10 +4,11 @@ import { type Duration, parseDuration } from "../duration.ts";
 import type { Enqueued } from "../enqueue/enqueued.ts";
 import { reviveError } from "../error-record.ts";
 import { ResultMissingError, ResultTimeoutError, TaskCancelledError, TaskFailedError } from "../errors.ts";
+import type { GroupReader } from "../group-results.ts";
 import { idTime } from "../id.ts";
 import type { Outcome, StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
-import type { SerializerSet } from "../serializer-set.ts";
+import { toOutcome } from "../to-outcome.ts";
 
 /** How long a wait may last. Default: for ever. */
 export interface WaitLimits {
@@ -33,10 +34,11 @@ export interface OutcomeReader {
 export interface OutcomeReaderParts {
   readonly results: ResultBackend;
   readonly broker: Broker;
-  readonly serializers: SerializerSet;
+  /** Reads results, those of groups too. */
+  readonly groups: GroupReader;
 }
 
-export function createOutcomeReader({ results, broker, serializers }: OutcomeReaderParts): OutcomeReader {
+export function createOutcomeReader({ results, broker, groups }: OutcomeReaderParts): OutcomeReader {
   const reads = createBatcher<string, StoredOutcome | undefined>({
     run: (ids) => results.get(ids),
     maxItems: 500,
@@ -47,8 +49,9 @@ export function createOutcomeReader({ results, broker, serializers }: OutcomeRea
     // It may end between a look for its outcome and one into its queue, and change its section during the latter.
     for (let look = 0; look < 3; look += 1) {
       const stored = await reads.add(parts.id);
-      if (stored !== undefined) return readOutcome(stored, serializers);
-      if (isRecent(parts) || (await isQueued(broker, parts))) return { status: "pending", id: parts.id };
+      if (stored !== undefined) return toOutcome(stored, groups.read);
+      if (isRecent(parts) || (await (parts.isUnderWay?.() ?? isQueued(broker, parts))))
+        return { status: "pending", id: parts.id };
     }
     return { status: hasOutlived(parts) ? "expired" : "unknown", id: parts.id };
   };
@@ -62,7 +65,7 @@ export function createOutcomeReader({ results, broker, serializers }: OutcomeRea
           (status) => stopUnlessPossible(status, stop),
           () => undefined,
         );
-      return readOutcome(await results.wait(parts.id, { signal: stop.signal }), serializers);
+      return await toOutcome(await results.wait(parts.id, { signal: stop.signal }), groups.read);
     } finally {
       unlink();
     }
@@ -80,7 +83,7 @@ function hasOutlived({ id, enqueuedAt, resultTtl }: Enqueued): boolean {
   return since !== undefined && Date.now() - since >= resultTtl;
 }
 
-async function isQueued(broker: Broker, { id, queue }: Enqueued): Promise<boolean> {
+export async function isQueued(broker: Broker, { id, queue }: Pick<Enqueued, "id" | "queue">): Promise<boolean> {
   const { admin } = broker;
   // A broker that cannot be looked into gives no reason to believe that the task is gone.
   if (admin === undefined) return true;
@@ -123,22 +126,6 @@ function stopUnlessPossible(status: TaskStatus, stop: AbortController): void {
         `Task ${status.id} is not known: it neither waits nor runs in its queue, and has no outcome. Check the id, the task's queue, the broker and the result backend.`,
       ),
     );
-  }
-}
-
-function readOutcome(stored: StoredOutcome, serializers: SerializerSet): Outcome {
-  const { ttl: _, result, error, reason, code, status, ...base } = stored;
-  switch (status) {
-    case "succeeded":
-      return {
-        ...base,
-        status,
-        result: result === undefined ? undefined : serializers.deserialize(result.contentType, result.body),
-      };
-    case "failed":
-      return { ...base, status, error: error ?? { name: "Error", message: "no error was recorded" } };
-    case "cancelled":
-      return { ...base, status, reason: reason ?? "", code: code ?? "TASK_CANCELLED" };
   }
 }
 

@@ -6,4 +6,6 @@ export interface Enqueued {
   /** When it was enqueued; `undefined` for one attached by id. */
   readonly enqueuedAt: number | undefined;
   readonly resultTtl: number;
+  /** Whether there is a trace of it besides an outcome. Absent: it is looked for in its queue. */
+  readonly isUnderWay?: () => Promise<boolean>;
 }

@@ -1,3 +1,4 @@
+import type { OutgoingMessage, PublishResult } from "../broker.ts";
 import type { ConnectionConfig } from "../config.ts";
 import type { Connections } from "../connections.ts";
 import { parseDuration } from "../duration.ts";
@@ -14,6 +15,8 @@ export interface OpenEnqueuerParts<THandle>
 
 /** Enqueues over the connections of a client or a worker. */
 export interface OpenEnqueuer<THandle> extends Enqueuer<THandle> {
+  /** To the broker, through the middlewares. */
+  readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
   /** To the broker, past the middlewares. */
   readonly publisher: Publisher;
   /** Resolves once everything enqueued so far is answered. */
@@ -29,5 +32,5 @@ export function openEnqueuer<THandle>({
   const publisher = createPublisher(connections.broker, publishTimeout);
   const routes = createRoutes({ connections, publisher, middlewares: config.middlewares ?? [], publishTimeout });
   const enqueuer = createEnqueuer({ ...parts, routes, maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes });
-  return { ...enqueuer, publisher, close: routes.close };
+  return { ...enqueuer, publish: routes.ordinary.publish, publisher, close: routes.close };
 }

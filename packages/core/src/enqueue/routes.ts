@@ -14,6 +14,8 @@ export interface Route {
 
 /** The ways of a client: to the broker, and to the one for broadcasts, which is connected at its first use. */
 export interface Routes {
+  /** The way of every task that is no broadcast. */
+  readonly ordinary: Route;
   /** @throws UnsupportedCapabilityError for a broadcast where nobody can deliver to every worker. */
   of(task: CallableTask): Route;
   /** Resolves once everything enqueued so far is answered, and what these routes connected is closed. */
@@ -34,6 +36,7 @@ export function createRoutes({ connections, publisher, middlewares, publishTimeo
   const ordinary = { broker, publish: composeEnqueue(middlewares, publisher.add) ?? publisher.add };
   const toAll = broadcast === undefined ? undefined : createLateRoute(broadcast, { middlewares, publishTimeout });
   return {
+    ordinary,
     of: (task) => (task.options.broadcast ? (toAll ?? refuseBroadcast(broker, task.name)) : ordinary),
     close: async () => {
       await publisher.drain();

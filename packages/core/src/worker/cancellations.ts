@@ -53,10 +53,8 @@ export class Cancellations implements Gate {
   }
 
   enter(job: Job): Ended | undefined | Promise<Ended | undefined> {
-    const { id } = job.message;
     const isKnown = this.#mirror.isComplete && !this.#parts.isAskedEachTime;
-    if (isKnown || this.#mirror.find(id) !== undefined) return this.#admit(job);
-    return this.#ask(job);
+    return isKnown || this.#find(job.message) !== undefined ? this.#admit(job) : this.#ask(job);
   }
 
   leave({ message: { id } }: Job): void {
@@ -80,10 +78,11 @@ export class Cancellations implements Gate {
     };
     await state.put(jobs.map(entry));
     const ids = jobs.map(({ message }) => message.id);
+    const names = [...new Set(jobs.flatMap(({ message }) => namesOf(message)))];
     for (const id of ids) this.#told.add(id);
     const gone = ids.filter((id) => !this.#running.has(id) && this.#told.delete(id));
     if (gone.length > 0) void this.#forgetRunning(gone);
-    for (const record of await state.get(ids.map(cancellationKey))) {
+    for (const record of await state.get(names.map(cancellationKey))) {
       if (record !== undefined) this.#mirror.learn(record);
     }
   }
@@ -94,8 +93,8 @@ export class Cancellations implements Gate {
 
   async #ask(job: Job): Promise<Ended | undefined> {
     try {
-      const entry = await this.#reads.add(job.message.id);
-      if (entry !== undefined) this.#mirror.learn(entry);
+      const entries = await Promise.all(namesOf(job.message).map((id) => this.#reads.add(id)));
+      for (const entry of entries) if (entry !== undefined) this.#mirror.learn(entry);
     } catch (error) {
       this.#parts.logger.warn({ error }, "could not ask for cancellations: the heartbeat will ask again");
     }
@@ -103,16 +102,30 @@ export class Cancellations implements Gate {
   }
 
   #admit(job: Job): Ended | undefined {
-    const record = this.#mirror.find(job.message.id);
-    if (record !== undefined && concerns(record, job.message))
-      return { kind: "cancelled", code: "TASK_CANCELLED", reason: record.reason };
+    const record = this.#find(job.message);
+    if (record !== undefined) return { kind: "cancelled", code: "TASK_CANCELLED", reason: record.reason };
     this.#running.set(job.message.id, job);
+    return undefined;
+  }
+
+  #find(message: Message): Cancellation | undefined {
+    for (const id of namesOf(message)) {
+      const record = this.#mirror.find(id);
+      if (record !== undefined && concerns(record, message)) return record;
+    }
     return undefined;
   }
 
   #abort(id: string, record: Cancellation): void {
     const job = this.#running.get(id);
-    if (job === undefined || !concerns(record, job.message)) return;
+    if (job !== undefined) this.#abortJob(job, record);
+    for (const other of this.#running.values()) {
+      if (other.message.id.startsWith(`${id}:`) && namesOf(other.message).includes(id)) this.#abortJob(other, record);
+    }
+  }
+
+  #abortJob(job: Job, record: Cancellation): void {
+    if (!concerns(record, job.message)) return;
     job.abort(new AbortedError("TASK_CANCELLED", record.reason));
     // The process may end before: the record is there for whoever takes the task next.
     if (record.grace !== undefined) setTimeout(() => job.giveUp?.(), record.grace).unref();
@@ -133,6 +146,15 @@ export class Cancellations implements Gate {
       this.#parts.logger.warn({ error }, "tasks that have ended are called running until their records expire");
     }
   }
+}
+
+const alone = (id: string): readonly string[] => [id];
+
+/** The ids whose cancellation is that of a task: its own, and those of the groups and workflows that it is a step of. */
+function namesOf({ id, plan }: Message): readonly string[] {
+  if (plan === undefined) return alone(id);
+  const parts = id.split(":");
+  return parts.map((_, index) => parts.slice(0, index + 1).join(":")).toReversed();
 }
 
 function concerns(record: Cancellation, message: Pick<Message, "run">): boolean {

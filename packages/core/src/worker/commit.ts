@@ -12,9 +12,14 @@ export interface CommitParts {
   readonly recorder: Recorder | undefined;
   readonly progress: ProgressWriter;
   readonly worker: string;
+  /**
+   * Starts what follows a step of a workflow, before the broker forgets the step. Answers whether a failure was made good,
+   * or `undefined` when it could not be done for now.
+   */
+  readonly advance?: (message: Message, outcome: StoredOutcome, isRepeated: boolean) => Promise<boolean | undefined>;
 }
 
-/** `unrecorded`: the result backend was out of reach, so the delivery was handed back. */
+/** `unrecorded`: the result backend was out of reach, or what follows could not be started; the delivery comes again. */
 export type Committed = "settled" | "lost" | "unrecorded";
 
 export interface Commitment {
@@ -41,7 +46,11 @@ export async function commit(
       return { committed: "unrecorded", verdict };
     }
     const final = standing === outcome ? verdict : accept(standing, verdict);
-    return { committed: await settleDelivery(subject, final.then, settler), verdict: final };
+    const advanced = await advanceFrom(subject, standing, parts);
+    // Left unsettled: handed back, it would come as if it had never run. Its lease ends, and its outcome is looked for then.
+    if (advanced === undefined) return { committed: "unrecorded", verdict };
+    const then: SettleVerdict = advanced ? { kind: "ack" } : final.then;
+    return { committed: await settleDelivery(subject, then, settler), verdict: final };
   }
   const committed = subject.isAcknowledged ? "settled" : await settleDelivery(subject, verdict.then, settler);
   if (committed === "lost") return { committed, verdict };
@@ -50,6 +59,19 @@ export async function commit(
   const standing = await recording;
   if (standing === undefined) return { committed: "unrecorded", verdict };
   return { committed, verdict: standing === outcome ? verdict : accept(standing, verdict) };
+}
+
+/** `false` where nothing follows. */
+async function advanceFrom(
+  subject: Job | Unrunnable,
+  standing: StoredOutcome | undefined,
+  { advance }: CommitParts,
+): Promise<boolean | undefined> {
+  const { message } = subject.delivery;
+  if (message?.plan === undefined || advance === undefined) return false;
+  const repeated = !(subject instanceof Job) && subject.ended.kind === "repeated" ? subject.ended.outcome : undefined;
+  const outcome = repeated ?? standing;
+  return outcome === undefined ? false : advance(message, outcome, (subject.delivery.deliveryCount ?? 2) > 1);
 }
 
 /** A cancellation by force that was stored first wins over whatever the handler came to: nothing of it is kept. */

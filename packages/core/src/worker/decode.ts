@@ -1,6 +1,8 @@
 import type { Delivery, ReadableDelivery } from "../broker.ts";
 import { isTaskferryError, MessageError, type TaskferryError } from "../errors.ts";
+import { GroupResults, groupContentType } from "../group-results.ts";
 import type { Handler } from "../handler.ts";
+import type { RawValue } from "../plans/raw-value.ts";
 import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
 import { applyPolicy, type ResolvedTaskOptions } from "../task-options.ts";
@@ -11,6 +13,8 @@ export interface DecodeParts {
   readonly serializers: SerializerSet;
   readonly maxBodyBytes: number;
   readonly maxDeliveries: number;
+  /** Reads the results of a group, for as long as it takes the backend to answer; absent where none are kept. */
+  readonly readGroup?: (value: RawValue) => Promise<unknown>;
 }
 
 /** Reads and checks a delivery. A promise only where a schema is asynchronous. Never throws: what cannot run says why. */
@@ -32,7 +36,35 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
   if (handler === undefined) throw unknownTask(message.task, parts.handlers);
   if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
   const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
+  if (message.contentType === groupContentType) return decodeGroup(delivery, { handler, options }, parts);
   const raw = parts.serializers.deserialize(message.contentType, message.body);
+  return check(delivery, raw, { handler, options });
+}
+
+/** A backend that does not answer is no fault of the message: it is handed back. */
+async function decodeGroup(
+  delivery: ReadableDelivery,
+  run: Pick<Job, "handler" | "options">,
+  { readGroup }: DecodeParts,
+): Promise<Job | Unrunnable> {
+  if (readGroup === undefined) return refuse(delivery, unkept(delivery.message.task), delivery.message.id);
+  try {
+    const read = await readGroup(delivery.message);
+    const isWholeWanted = read instanceof GroupResults && run.handler.task.input !== undefined;
+    return await check(delivery, isWholeWanted ? await read.all() : read, run);
+  } catch (error) {
+    if (!isTaskferryError(error) || !error.retryable) return refuseUnknown(delivery, error);
+    return { delivery, id: delivery.message.id, ended: { kind: "stopping" } };
+  }
+}
+
+/** An input that its task has a schema for is checked by it. */
+function check(
+  delivery: ReadableDelivery,
+  raw: unknown,
+  { handler, options }: Pick<Job, "handler" | "options">,
+): Job | Unrunnable | Promise<Job | Unrunnable> {
+  const { message } = delivery;
   const schema = handler.task.input;
   if (schema === undefined) return new Job({ delivery, message, handler, input: raw, options });
   const input = validate(schema, raw, { code: "INPUT_INVALID", name: `The input of ${message.task}` });
@@ -69,6 +101,13 @@ function refuseUnknown(delivery: ReadableDelivery, error: unknown): Unrunnable {
         { cause: error },
       );
   return refuse(delivery, known, delivery.message.id);
+}
+
+function unkept(task: string): MessageError {
+  return new MessageError(
+    "CONTENT_TYPE_UNKNOWN",
+    `The input of ${task} names the results of a group, and this worker keeps no results. Set \`results\`.`,
+  );
 }
 
 function expire(delivery: ReadableDelivery, expiresAt: number): Unrunnable {

@@ -69,7 +69,7 @@ export type Ended =
 export interface Unrunnable {
   readonly delivery: Delivery;
   readonly id: string | undefined;
-  readonly ended: Extract<Ended, { readonly kind: "refused" | "cancelled" | "repeated" }>;
+  readonly ended: Extract<Ended, { readonly kind: "refused" | "cancelled" | "repeated" | "stopping" }>;
 }
 
 export function runKey({ id, run }: Message): string {

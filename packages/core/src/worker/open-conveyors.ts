@@ -1,16 +1,24 @@
-import type { Broker } from "../broker.ts";
+import type { Broker, OutgoingMessage, PublishResult } from "../broker.ts";
 import { composeExecute } from "../compose.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { Connections } from "../connections.ts";
+import { isTaskferryError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
+import { createGroupReader } from "../group-results.ts";
 import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
-import { createSerializerSet } from "../serializer-set.ts";
+import { PlanRunner } from "../plans/plan-runner.ts";
+import { createPlanItems } from "../plans/raw-value.ts";
+import type { ResultBackend } from "../result-backend.ts";
+import { createSerializerSet, type SerializerSet } from "../serializer-set.ts";
+import type { CommitParts } from "./commit.ts";
 import { type EnqueueChild, JobContext } from "./context.ts";
 import { Conveyor } from "./conveyor.ts";
+import type { DecodeParts } from "./decode.ts";
 import { createLoopExecutor, type Executor } from "./execute.ts";
 import type { Gate } from "./gate.ts";
 import { laneWindow } from "./lane.ts";
+import { persist } from "./persist.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
 import type { ResolvedQueues, WorkerSettings } from "./settings.ts";
@@ -26,6 +34,8 @@ export interface OpenConveyorParts {
   readonly logger: Logger;
   readonly gates: readonly Gate[];
   readonly enqueueChild: EnqueueChild;
+  /** To the broker, through the middlewares. */
+  readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
   /** Whether the worker is still open: an unanswered store or settlement is repeated only then. */
   readonly isWanted: () => boolean;
 }
@@ -39,10 +49,12 @@ const abortGrace = 1_000;
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
   const { config, settings, connections, queues, handlers, worker, emitter, logger, gates, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
+  const { maxBodyBytes, maxDeliveries } = settings;
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const progress = createProgressWriter(state, logger);
   const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
   const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
+  const plans = results === undefined ? undefined : openPlans(parts, { results, serializers });
   const executor = createExecutor(parts, { serializers, reportProgress: progress.report });
   const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
     const hasOutcomes = from.capabilities.receivers === "one";
@@ -55,10 +67,10 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       lease: settings.lease,
       patience,
       grace: abortGrace,
-      decoding: { handlers, serializers, maxBodyBytes: settings.maxBodyBytes, maxDeliveries: settings.maxDeliveries },
+      decoding: { handlers, serializers, maxBodyBytes, maxDeliveries, ...plans?.decoding },
       executor,
       gates,
-      committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker },
+      committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker, ...plans?.committing },
       results: hasOutcomes ? results : undefined,
       emitter,
       logger,
@@ -70,8 +82,38 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   ]);
 }
 
+/** What steps of workflows need besides: the results of groups, and what follows an outcome. */
+function openPlans(
+  { connections: { state }, publish, isWanted, logger }: OpenConveyorParts,
+  { results, serializers }: { readonly results: ResultBackend; readonly serializers: SerializerSet },
+): { readonly decoding: Pick<DecodeParts, "readGroup">; readonly committing: Pick<CommitParts, "advance"> } {
+  const groups = createGroupReader(results, serializers);
+  const runner = new PlanRunner({ results, state, publish, items: createPlanItems(groups, serializers) });
+  const limits = { limit: patience, isWanted };
+  return {
+    decoding: { readGroup: (value) => persist(async () => groups.read(value), limits) },
+    committing: {
+      advance: async (message, outcome, isRepeated) => {
+        try {
+          return await persist(() => runner.advance(message, outcome, isRepeated), {
+            ...limits,
+            limit: Number.POSITIVE_INFINITY,
+          });
+        } catch (error) {
+          if (!isTaskferryError(error, "PLAN_EXPIRED")) {
+            logger.error({ error, id: message.id }, "what follows a task could not be started: it is delivered again");
+            return undefined;
+          }
+          logger.error({ error, id: message.id }, "what follows a task is not known any more");
+          return false;
+        }
+      },
+    },
+  };
+}
+
 interface ExecutorParts {
-  readonly serializers: ReturnType<typeof createSerializerSet>;
+  readonly serializers: SerializerSet;
   readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
 }
 

@@ -20,7 +20,7 @@ export function tell({ subject, verdict, committed, emitter, logger }: ReportPar
     const message =
       committed === "lost"
         ? "the delivery belongs to another worker now"
-        : "the outcome could not be stored: the task comes again";
+        : "the outcome could not be stored, or what follows not be started: the task comes again";
     logger.warn({ id, task }, message);
     emitter.emit(() => ({ type: committed === "lost" ? "task.lost" : "task.released", ...identify(subject) }));
     return;
