@@ -137,12 +137,17 @@ export function advance(frames: readonly Frame[], hasSucceeded: boolean): readon
 
 /** The frames of one member of a group: its outcome is stored under its id, whatever it is made of. */
 export function memberFrames(node: PlanNode, id: string, join: Extract<Frame, { kind: "join" }>): readonly Frame[] {
-  return node.kind === "task" ? [join] : [{ kind: "as", id }, join];
+  return hasOwnOutcome(node) ? [join] : [{ kind: "as", id }, join];
+}
+
+/** Whether the one outcome of a node is that of its task: with a fallback, there are two. */
+export function hasOwnOutcome(node: PlanNode): boolean {
+  return node.kind === "task" && node.fallback === undefined;
 }
 
 /** The frames of a whole workflow. */
 export function rootFrames(node: PlanNode, id: string): readonly Frame[] {
-  return node.kind === "task" ? [] : [{ kind: "as", id }];
+  return hasOwnOutcome(node) ? [] : [{ kind: "as", id }];
 }
 
 /** Every task of a plan. */
@@ -178,10 +183,13 @@ export function hasGroups(node: PlanNode): boolean {
 /** A task whose outcome is just that of what it is part of has its id: there is one outcome to store then, not two. */
 function startTask(node: TaskNode, id: string, frames: readonly Frame[]): Effect {
   const [first, ...rest] = frames;
-  if (first?.kind === "as" && node.fallback === undefined) return { kind: "publish", id: first.id, node, frames: rest };
-  if (node.fallback === undefined) return { kind: "publish", id, node, frames };
+  if (node.fallback === undefined) {
+    return first?.kind === "as"
+      ? { kind: "publish", id: first.id, node, frames: rest }
+      : { kind: "publish", id, node, frames };
+  }
   const rescue: Frame = { kind: "rescue", id: `${id}:else`, node: node.fallback };
-  return { kind: "publish", id, node, frames: [rescue, ...frames] };
+  return { kind: "publish", id: `${id}:try`, node, frames: [rescue, ...frames] };
 }
 
 function startNext(

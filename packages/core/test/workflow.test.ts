@@ -85,6 +85,23 @@ describe("a chain", () => {
     expect(await client.queues.depth("default")).toMatchObject({ dead: 0 });
   });
 
+  test("a fallback counts wherever its step stands: alone, as a member, last in a chain; and shows in the tree", async () => {
+    const { client } = await stage(handlers);
+    const safe = step(fail, { fallback: double });
+    expect(await (await client.enqueue(safe, 1)).result()).toBe(2);
+    const handle = await client.enqueue(chain(group([safe, chain(double, safe), double]), sum), 1);
+    expect(await handle.result()).toBe(2 + 4 + 2);
+    expect((await handle.tree()).members[0]).toMatchObject({
+      status: "succeeded",
+      members: [
+        { kind: "task", status: "succeeded", members: [{ status: "failed" }, { status: "succeeded" }] },
+        { kind: "chain", status: "succeeded" },
+        { status: "succeeded", members: [] },
+      ],
+    });
+    expect(await client.handle(safe, "unheard-of").get()).toMatchObject({ status: "unknown" });
+  });
+
   test("checks its input by the first task's schema, and inputs of steps by theirs", async () => {
     const checked = defineTask("checked", { input: z.object({ n: z.number() }), output: z.number() });
     const { client } = await stage([...handlers, checked.handler(({ n }) => n)]);

@@ -1,4 +1,4 @@
-import type { PlanNode } from "../plan.ts";
+import { hasOwnOutcome, type PlanNode } from "../plan.ts";
 
 /** A node of a workflow with the id of its outcome, as `plan.ts` derives it. */
 export interface PlacedNode {
@@ -22,9 +22,10 @@ export function place(
 ): PlacedNode {
   switch (node.kind) {
     case "task": {
-      const ownId = name !== undefined && node.fallback === undefined ? name : id;
-      const fallback = node.fallback === undefined ? [] : [place(node.fallback, `${id}:else`, { name, sizeOf })];
-      return { node, id: ownId, outcomeId: ownId, members: fallback };
+      if (node.fallback === undefined) return { node, id: name ?? id, outcomeId: name ?? id, members: [] };
+      const { fallback, ...first } = node;
+      const members = [place(first, `${id}:try`, { sizeOf }), place(fallback, `${id}:else`, { name, sizeOf })];
+      return { node, id, outcomeId: name, members };
     }
     case "chain": {
       const last = node.steps.length - 1;
@@ -52,5 +53,5 @@ export function place(
 
 /** A member's outcome has the member's id, whatever the member is made of. */
 function placeMember(node: PlanNode, id: string, sizeOf: (map: string) => number): PlacedNode {
-  return place(node, id, node.kind === "task" ? { sizeOf } : { name: id, sizeOf });
+  return place(node, id, hasOwnOutcome(node) ? { sizeOf } : { name: id, sizeOf });
 }

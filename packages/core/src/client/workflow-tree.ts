@@ -1,5 +1,5 @@
 import type { StoredOutcome } from "../outcome.ts";
-import type { PlanNode } from "../plan.ts";
+import { hasOwnOutcome, type PlanNode } from "../plan.ts";
 import type { GroupStore } from "../plans/group-store.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { inLanes } from "./lanes.ts";
@@ -13,7 +13,7 @@ export interface WorkflowTree {
   readonly task?: string;
   /** `waiting`: for what comes before it. `pending`: enqueued, running, or under way in its members. */
   readonly status: "waiting" | "pending" | StoredOutcome["status"];
-  /** The steps of a chain, the members of a group or map, the fallback of a task that failed. */
+  /** The steps of a chain, the members of a group or map; of a task with a fallback, the task itself and the fallback. */
   readonly members: readonly WorkflowTree[];
 }
 
@@ -29,7 +29,7 @@ export async function readTree(node: PlanNode, id: string, { results, groups }: 
   const sizes = new Map<string, number>();
   for (;;) {
     const placed = place(node, id, {
-      name: node.kind === "task" ? undefined : id,
+      name: hasOwnOutcome(node) ? undefined : id,
       sizeOf: (map) => sizes.get(map) ?? 0,
     });
     const open = mapsOf(placed).filter((map) => !sizes.has(map));
@@ -49,11 +49,14 @@ export async function readTree(node: PlanNode, id: string, { results, groups }: 
 export function countTasks(tree: WorkflowTree): { readonly done: number; readonly total: number } {
   let [done, total] = [0, 0];
   const count = ({ kind, status, members }: WorkflowTree): void => {
-    if (kind === "task") {
+    const [first, fallback] = kind === "task" ? members : [];
+    if (first !== undefined && fallback !== undefined) {
+      count(first);
+      if (isBroken(first.status)) count(fallback);
+    } else if (kind === "task") {
       total += 1;
-      if (status !== "waiting" && status !== "pending") done += 1;
-    }
-    for (const member of members) if (kind !== "task" || status === "failed") count(member);
+      if (isOver(status)) done += 1;
+    } else for (const member of members) count(member);
   };
   count(tree);
   return { done, total };
@@ -83,6 +86,7 @@ function describe(
   const described = members.map((member) => {
     const tree = describe(member, outcomes, isOpen);
     if (node.kind === "chain") isOpen &&= tree.status === "succeeded";
+    if (node.kind === "task") isOpen &&= isBroken(tree.status);
     return tree;
   });
   const status = own ?? statusOfMembers(node, described) ?? (isReached ? "pending" : "waiting");
@@ -91,13 +95,24 @@ function describe(
 
 /** What has no outcome of its own has ended as its members have. */
 function statusOfMembers(node: PlanNode, members: readonly WorkflowTree[]): StoredOutcome["status"] | undefined {
-  if (node.kind === "task" || members.length === 0) return undefined;
+  const statuses = members.map(({ status }) => status);
+  const [first, fallback] = statuses;
+  if (first === undefined) return undefined;
+  if (node.kind === "task") return endedOf(isBroken(first) ? fallback : first);
   const isCollecting = "onFailure" in node && node.onFailure === "collect";
-  const ended = members.map(({ status }) => status);
-  if (!isCollecting) {
-    const broken = ended.find((status) => status === "failed" || status === "cancelled");
-    if (broken === "failed" || broken === "cancelled") return broken;
-  }
-  const isOver = ended.every((status) => status !== "waiting" && status !== "pending");
-  return isOver ? "succeeded" : undefined;
+  const broken = isCollecting ? undefined : statuses.find(isBroken);
+  if (broken !== undefined) return endedOf(broken);
+  return statuses.every(isOver) ? "succeeded" : undefined;
+}
+
+function endedOf(status: WorkflowTree["status"] | undefined): StoredOutcome["status"] | undefined {
+  return status === "waiting" || status === "pending" ? undefined : status;
+}
+
+function isOver(status: WorkflowTree["status"]): boolean {
+  return endedOf(status) !== undefined;
+}
+
+function isBroken(status: WorkflowTree["status"]): boolean {
+  return status === "failed" || status === "cancelled";
 }

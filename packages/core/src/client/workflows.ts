@@ -5,7 +5,7 @@ import { type Duration, parseDuration } from "../duration.ts";
 import { ConfigurationError, MessageError } from "../errors.ts";
 import { createId } from "../id.ts";
 import { checkId } from "../message.ts";
-import { hasGroups, type PlanNode, rootFrames, type TaskNode, tasksOf } from "../plan.ts";
+import { hasGroups, hasOwnOutcome, type PlanNode, rootFrames, type TaskNode, tasksOf } from "../plan.ts";
 import { GroupStore } from "../plans/group-store.ts";
 import type { PlanRunner } from "../plans/plan-runner.ts";
 import type { RawValue } from "../plans/raw-value.ts";
@@ -186,11 +186,11 @@ function firstsOf(
   node: PlanNode,
   id: string,
 ): { readonly task?: { readonly id: string; readonly queue: string }; readonly group?: string } {
-  if (node.kind === "task") return { task: { id, queue: node.queue } };
+  if (node.kind === "task") return { task: { id: hasOwnOutcome(node) ? id : `${id}:try`, queue: node.queue } };
   if (node.kind !== "chain") return { group: id };
   const [first] = node.steps;
   if (first === undefined) return {};
-  return node.steps.length === 1 && first.kind === "task"
+  return node.steps.length === 1 && first.kind === "task" && hasOwnOutcome(first)
     ? { task: { id, queue: first.queue } }
     : firstsOf(first, `${id}:0`);
 }

@@ -10,6 +10,8 @@ export interface FaultScale {
   readonly delays: { readonly count: number; readonly over: number };
   /** Tasks that are enqueued and cancelled, the milliseconds over which they are spread, and the workers killed meanwhile. */
   readonly cancellations: { readonly count: number; readonly over: number; readonly kills: number };
+  /** Random workflows, and the workers killed meanwhile. */
+  readonly workflows: { readonly trees: number; readonly kills: number };
   /** Milliseconds for which connections are reset. */
   readonly resetFor: number;
   /** Milliseconds for which the server is away. */
@@ -28,6 +30,7 @@ export const shortScale: FaultScale = {
   pause: 0,
   delays: { count: 1_000, over: 5_000 },
   cancellations: { count: 150, over: 4_000, kills: 2 },
+  workflows: { trees: 30, kills: 2 },
   resetFor: 4_000,
   away: 3_000,
   patience: 60_000,
@@ -42,6 +45,7 @@ export const soakScale: FaultScale = {
   pause: 80,
   delays: { count: 20_000, over: 60_000 },
   cancellations: { count: 1_000, over: 30_000, kills: 8 },
+  workflows: { trees: 200, kills: 10 },
   resetFor: 30_000,
   away: 60_000,
   patience: 240_000,

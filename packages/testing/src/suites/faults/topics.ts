@@ -12,6 +12,7 @@ import { poisonTopic } from "./poison.ts";
 import { resetsTopic } from "./resets.ts";
 import { resultsTopic } from "./results.ts";
 import { shutdownTopic } from "./shutdown.ts";
+import { workflowsTopic } from "./workflows.ts";
 
 export const faultTopics: readonly FaultTopic[] = [
   crashesTopic,
@@ -25,6 +26,7 @@ export const faultTopics: readonly FaultTopic[] = [
   badInputTopic,
   shutdownTopic,
   cancellationsTopic,
+  workflowsTopic,
   fairnessTopic,
   delaysTopic,
 ];

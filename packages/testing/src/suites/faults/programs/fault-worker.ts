@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import {
   createWorker,
+  FailTask,
   type Handler,
   type HandlerContext,
   type Logger,
@@ -10,7 +11,7 @@ import {
 import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
 import type { Configure } from "../fault-place.ts";
 import type { WorkerSettings } from "./settings.ts";
-import { crash, type Execution, unsteady, work } from "./tasks.ts";
+import { addUp, broken, crash, type Execution, increase, sum, unsteady, work } from "./tasks.ts";
 
 export interface FaultWorkerParts {
   readonly configure: Configure;
@@ -60,6 +61,20 @@ function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Han
       history.record("started", context.id);
       if (context.attempt < 2) throw new Error("not yet");
       return run(milliseconds, context);
+    }),
+    increase.handler((n, { id, attempt }) => {
+      onExecuted(id);
+      if (attempt === 0 && id.length % 3 === 0) throw new Error("not yet");
+      return n + 1;
+    }),
+    broken.handler(() => {
+      throw new FailTask("broken on purpose");
+    }),
+    sum.handler((numbers) => numbers.reduce((total, n) => total + n, 0)),
+    addUp.handler(async (numbers) => {
+      let total = 0;
+      for await (const n of numbers) total += n;
+      return total;
     }),
     crash.handler((_, { id }) => {
       history.record("started", id);

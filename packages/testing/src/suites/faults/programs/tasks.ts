@@ -1,4 +1,4 @@
-import { defineTask } from "@taskferry/core";
+import { defineTask, type GroupResults } from "@taskferry/core";
 
 /** What a handler knows of one execution. */
 export interface Execution {
@@ -14,6 +14,17 @@ export const work = defineTask<number, Execution>("faults.work");
 export const unsteady = defineTask<number, Execution>("faults.unsteady", {
   retry: { attempts: 3, backoff: { from: "200ms", to: "400ms" } },
 });
+
+/** Steps of workflows. The queue is that of every fault test, since a step has no other. */
+const ofFaults = { queue: "faults" } as const;
+const patiently = { retry: { attempts: 5, backoff: { from: "20ms", to: "50ms" } } } as const;
+
+/** Adds one; about a third of them fail at first. */
+export const increase = defineTask<number, number>("faults.increase", { ...ofFaults, ...patiently });
+/** Fails for good. */
+export const broken = defineTask<number, number>("faults.broken", ofFaults);
+export const sum = defineTask<readonly number[], number>("faults.sum", ofFaults);
+export const addUp = defineTask<GroupResults<readonly number[]>, number>("faults.add-up", ofFaults);
 
 /** Kills its worker's process. */
 export const crash = defineTask("faults.crash");
