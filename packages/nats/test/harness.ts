@@ -1,0 +1,87 @@
+import { connect } from "@nats-io/transport-node";
+import { createFaultProxy, type FaultProxy, type PrivateServer, startNats } from "@taskferry/testing";
+import { afterAll, beforeAll } from "vitest";
+import { Layout, middle } from "../src/jetstream/layout.ts";
+
+/** A private NATS with JetStream on disk, for a file of tests. */
+export function privateNats(): { readonly current: () => PrivateServer } {
+  let server: PrivateServer | undefined;
+  beforeAll(async () => {
+    server = await startNats();
+  });
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+  });
+  return {
+    current: () => {
+      if (server === undefined) throw new Error("NATS has not been started");
+      return server;
+    },
+  };
+}
+
+/** By what an exchange is known: something in the request, something in the reply. */
+export interface Marks {
+  readonly request: readonly string[];
+  readonly reply: string;
+}
+
+const inbox = "MSG _INBOX.";
+
+export const brokerMarks = {
+  publish: { request: ["PUB taskferry.q.", "PUB taskferry.delay."], reply: inbox },
+  take: { request: ["CONSUMER.MSG.NEXT."], reply: "$JS.ACK." },
+  extend: { request: ["+WPI"], reply: inbox },
+  settle: { request: ["+ACK", "+TERM", "PUB taskferry."], reply: inbox },
+} as const satisfies Readonly<Record<string, Marks>>;
+
+/** What a suite may do to an empty NATS behind a proxy. */
+export async function createNatsHarness<TValue, TOperation extends string>(
+  server: PrivateServer,
+  parts: {
+    readonly make: (url: string) => TValue;
+    readonly marks: Readonly<Record<TOperation, Marks>>;
+  },
+) {
+  await emptied(server);
+  const proxy = await createFaultProxy(server);
+  return {
+    proxy,
+    connect: () => parts.make(proxy.url),
+    dispose: () => proxy[Symbol.asyncDispose](),
+    restart: () => server.kill().then(() => server.start()),
+    outage: { begin: async () => refuse(proxy), end: async () => proxy.use("pass") },
+    freeze: { begin: async () => proxy.use("freeze"), end: async () => proxy.use("pass") },
+    cutNextReply: async (operation: TOperation) => cutReplyTo(proxy, parts.marks[operation]),
+  };
+}
+
+/** Has the proxy swallow the next reply to what has one of the marks. */
+export function cutReplyTo(proxy: FaultProxy, { request, reply }: Marks): void {
+  proxy.cutAfterRequest({
+    request: (bytes) => request.some((mark) => bytes.includes(mark)),
+    reply: (bytes) => bytes.includes(reply),
+  });
+}
+
+/** Puts bytes into a queue as another program would. */
+export async function insertRaw(url: string, queue: string, bytes: Uint8Array): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const connection = await connect({ servers: `${hostname}:${port}` });
+  await connection.request(new Layout("taskferry").ready(queue, middle), bytes);
+  await connection.close();
+}
+
+function refuse(proxy: FaultProxy): void {
+  proxy.use("refuse");
+  proxy.reset();
+}
+
+/** Removes all streams. */
+async function emptied({ host, port }: PrivateServer): Promise<void> {
+  const connection = await connect({ servers: `${host}:${port}` });
+  const reply = await connection.request("$JS.API.STREAM.NAMES", "");
+  const { streams } = reply.json<{ readonly streams: readonly string[] | null }>();
+  for (const stream of streams ?? []) await connection.request(`$JS.API.STREAM.DELETE.${stream}`, "");
+  await connection.close();
+}
