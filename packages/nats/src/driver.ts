@@ -1,21 +1,26 @@
 import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
-import { redactUrl } from "@taskferry/core";
+import { monotonicNow, redactUrl } from "@taskferry/core";
 import { type NatsConnectionOptions, readableUrl } from "./options.ts";
 
 const defaultUrl = "nats://127.0.0.1:4222";
+const shortestPause = 50;
 const longestPause = 2_000;
 
-/** Pauses between attempts to connect: longer each time, until one succeeds. */
+/**
+ * Pauses between attempts to connect: the longer the outage has lasted, the longer. The driver asks more often than it
+ * attempts, so counting would not do.
+ */
 export class Backoff {
-  #attempt = 0;
+  #since: number | undefined;
 
   next(): number {
-    this.#attempt = Math.min(this.#attempt + 1, 8);
-    return Math.min(longestPause, 25 * 2 ** this.#attempt) * (0.5 + Math.random() / 2);
+    this.#since ??= monotonicNow();
+    const pause = Math.max(shortestPause, (monotonicNow() - this.#since) / 2);
+    return Math.min(longestPause, pause) * (0.5 + Math.random() / 2);
   }
 
   reset(): void {
-    this.#attempt = 0;
+    this.#since = undefined;
   }
 }
 

@@ -19,5 +19,4 @@ testBroker({
       tests: ["restart › what was seen is still known"],
     },
   ],
-  cannot: { crash: "leases end by themselves" },
 });

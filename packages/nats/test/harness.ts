@@ -35,8 +35,8 @@ export const brokerMarks = {
   settle: { request: ["+ACK", "+TERM", "PUB taskferry."], reply: inbox },
 } as const satisfies Readonly<Record<string, Marks>>;
 
-/** What a suite may do to an empty NATS behind a proxy. */
-export async function createNatsHarness<TValue, TOperation extends string>(
+/** What a suite may do to an empty NATS. Each value has a proxy of its own before the server, so that it can be cut off. */
+export async function createNatsHarness<TValue extends object, TOperation extends string>(
   server: PrivateServer,
   parts: {
     readonly make: (url: string) => TValue;
@@ -44,15 +44,39 @@ export async function createNatsHarness<TValue, TOperation extends string>(
   },
 ) {
   await emptied(server);
-  const proxy = await createFaultProxy(server);
+  const proxies = new Map<TValue, FaultProxy>();
+  const cutOff = new Set<FaultProxy>();
+  const use = (mode: "pass" | "freeze"): void => {
+    for (const proxy of proxies.values()) if (!cutOff.has(proxy)) proxy.use(mode);
+  };
   return {
-    proxy,
-    connect: () => parts.make(proxy.url),
-    dispose: () => proxy[Symbol.asyncDispose](),
+    connect: async () => {
+      const proxy = await createFaultProxy(server);
+      const value = parts.make(proxy.url);
+      proxies.set(value, proxy);
+      return value;
+    },
+    dispose: async () => {
+      for (const proxy of proxies.values()) await proxy[Symbol.asyncDispose]();
+    },
     restart: () => server.kill().then(() => server.start()),
-    outage: { begin: async () => refuse(proxy), end: async () => proxy.use("pass") },
-    freeze: { begin: async () => proxy.use("freeze"), end: async () => proxy.use("pass") },
-    cutNextReply: async (operation: TOperation) => cutReplyTo(proxy, parts.marks[operation]),
+    outage: {
+      begin: async () => {
+        for (const proxy of proxies.values()) refuse(proxy);
+      },
+      end: async () => use("pass"),
+    },
+    freeze: { begin: async () => use("freeze"), end: async () => use("pass") },
+    crash: async (value: TValue) => {
+      const proxy = proxies.get(value);
+      if (proxy === undefined) throw new Error("Expected a value that this harness made.");
+      cutOff.add(proxy);
+      refuse(proxy);
+    },
+    cutNextReply: async (operation: TOperation) => {
+      const [first] = proxies.values();
+      if (first !== undefined) cutReplyTo(first, parts.marks[operation]);
+    },
   };
 }
 

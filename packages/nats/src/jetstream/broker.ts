@@ -121,7 +121,6 @@ class JetStreamBroker implements Broker {
       onClose: () => this.#forget(queue, consumer),
     });
     this.#consumers.add(consumer);
-    this.#connection.pulse.keep(consumer, Math.max(25, Math.min(500, lease / 10)));
     try {
       await worked.join(consumer);
     } catch (error) {
@@ -211,7 +210,6 @@ class JetStreamBroker implements Broker {
 
   #forget(queue: string, consumer: JetStreamConsumer): void {
     this.#consumers.delete(consumer);
-    this.#connection.pulse.forget(consumer);
     const worked = this.#worked.get(queue);
     worked?.leave(consumer);
     if (worked?.isIdle === true) this.#worked.delete(queue);

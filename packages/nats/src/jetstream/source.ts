@@ -27,6 +27,14 @@ interface Pull {
 const longestPull = 5_000;
 const grace = 1_500;
 
+/** One inbox for answers to pull requests, and the requests that are open there. */
+interface Line {
+  readonly epoch: number;
+  readonly inbox: string;
+  readonly subscription: Subscription;
+  readonly pulls: Map<number, Pull>;
+}
+
 /** Pulls messages of one durable consumer. Counts what was asked for and has not come. */
 export class Source {
   readonly durable: Durable;
@@ -36,11 +44,8 @@ export class Source {
   /** Milliseconds after which the server delivers again what is not acknowledged. */
   ackWait = 0;
   readonly #parts: SourceParts;
-  #subscription: Subscription | undefined;
-  #inbox = "";
-  #epoch = -1;
+  #line: Line | undefined;
   #next = 0;
-  #pulls = new Map<number, Pull>();
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
@@ -49,11 +54,12 @@ export class Source {
 
   /** Messages that were asked for and may still come. */
   get outstanding(): number {
-    if (this.#epoch !== this.#parts.connection.epoch) return 0;
+    const line = this.#line;
+    if (line === undefined || line.epoch !== this.#parts.connection.epoch) return 0;
     const now = monotonicNow();
     let open = 0;
-    for (const [number, pull] of this.#pulls) {
-      if (pull.until < now) this.#pulls.delete(number);
+    for (const [number, pull] of line.pulls) {
+      if (pull.until < now) line.pulls.delete(number);
       else open += pull.open;
     }
     return open;
@@ -87,73 +93,75 @@ export class Source {
 
   /** Asks for no more, and resolves once nothing can come that was asked for. */
   async withdraw(): Promise<void> {
-    const subscription = this.#subscription;
-    this.#subscription = undefined;
-    if (subscription === undefined) return;
-    const { connection } = this.#parts;
-    if (connection.isConnected && !subscription.isClosed()) {
-      // The server has let go of the requests before it answers the flush in here.
-      await within(subscription.drain(), connection.timeout);
-    }
-    if (!subscription.isClosed()) subscription.unsubscribe();
-    this.#forget();
+    const line = this.#line;
+    if (line === undefined || (line.pulls.size === 0 && line.epoch === this.#parts.connection.epoch)) return;
+    this.#line = undefined;
+    await this.#endLine(line);
   }
 
   #send(pull: Pull, limits: object): boolean {
     const { connection, api, durable } = this.#parts;
     if (!connection.isConnected) return false;
-    this.#subscribe();
+    const { inbox, pulls } = this.#openLine();
     this.#next += 1;
-    this.#pulls.set(this.#next, pull);
+    pulls.set(this.#next, pull);
     connection.driver.publish(
       api.subjectOf(`CONSUMER.MSG.NEXT.${durable.stream}.${durable.name}`),
       JSON.stringify({ batch: pull.open, ...limits }),
-      { reply: `${this.#inbox}.${this.#next}` },
+      { reply: `${inbox}.${this.#next}` },
     );
     return true;
   }
 
-  #subscribe(): void {
+  #openLine(): Line {
     const { connection } = this.#parts;
-    if (this.#subscription !== undefined && this.#epoch === connection.epoch) return;
+    const { epoch } = connection;
     // Requests of an earlier connection are lost.
-    this.#subscription?.unsubscribe();
-    this.#forget();
-    this.#epoch = connection.epoch;
-    this.#inbox = createInbox(connection.inboxPrefix);
-    const prefix = this.#inbox.length + 1;
-    this.#subscription = connection.driver.subscribe(`${this.#inbox}.*`, {
+    if (this.#line !== undefined && this.#line.epoch !== epoch) void this.#endLine(this.#line);
+    else if (this.#line !== undefined) return this.#line;
+    const inbox = createInbox(connection.inboxPrefix);
+    const pulls = new Map<number, Pull>();
+    const subscription = connection.driver.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
         if (error !== null) this.#parts.onGone(this);
-        else if (message.reply) this.#receive(message);
-        else this.#end(Number(message.subject.slice(prefix)), message);
+        else if (message.reply) this.#receive(message, pulls);
+        else this.#end(message, pulls);
       },
     });
+    this.#line = { epoch, inbox, subscription, pulls };
+    return this.#line;
   }
 
-  #receive(message: Msg): void {
-    const [first] = this.#pulls;
+  async #endLine({ epoch, subscription, pulls }: Line): Promise<void> {
+    const { connection } = this.#parts;
+    if (connection.isConnected && connection.epoch === epoch && !subscription.isClosed()) {
+      // The server has let go of the requests before it answers the flush in here.
+      await within(subscription.drain(), connection.timeout);
+    }
+    if (!subscription.isClosed()) subscription.unsubscribe();
+    for (const pull of pulls.values()) pull.onEnd?.();
+    pulls.clear();
+  }
+
+  #receive(message: Msg, pulls: Map<number, Pull>): void {
     this.#parts.onMessage(message, this);
-    if (first === undefined) return;
-    const [number, pull] = first;
-    pull.open -= 1;
-    if (pull.open <= 0) this.#endPull(number, pull);
+    for (const [number, pull] of pulls) {
+      pull.open -= 1;
+      if (pull.open <= 0) endPull(pulls, number);
+      return;
+    }
   }
 
-  #end(number: number, { headers }: Msg): void {
+  #end({ subject, headers }: Msg, pulls: Map<number, Pull>): void {
     if (headers?.code === 100) return;
-    const pull = this.#pulls.get(number);
-    if (pull !== undefined) this.#endPull(number, pull);
+    endPull(pulls, Number(subject.slice(subject.lastIndexOf(".") + 1)));
     if (headers?.code === 503 || /deleted|not found/i.test(headers?.description ?? "")) this.#parts.onGone(this);
     this.#parts.onEnd();
   }
+}
 
-  #endPull(number: number, pull: Pull): void {
-    this.#pulls.delete(number);
-    pull.onEnd?.();
-  }
-
-  #forget(): void {
-    for (const [number, pull] of this.#pulls) this.#endPull(number, pull);
-  }
+function endPull(pulls: Map<number, Pull>, number: number): void {
+  const pull = pulls.get(number);
+  pulls.delete(number);
+  pull?.onEnd?.();
 }

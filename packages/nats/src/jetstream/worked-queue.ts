@@ -1,5 +1,5 @@
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { isTaskferryError } from "@taskferry/core";
+import { isTaskferryError, monotonicNow } from "@taskferry/core";
 import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
 import type { JetStreamConsumer } from "./consumer.ts";
@@ -9,6 +9,7 @@ import { type Band, bands, type Layout, middle } from "./layout.ts";
 import { ackWaitOf, ensureTerms } from "./lease-terms.ts";
 import { bandDurable } from "./queues.ts";
 import { Source } from "./source.ts";
+import { nanoseconds } from "./streams.ts";
 
 export interface WorkedQueueParts {
   readonly queue: string;
@@ -30,6 +31,8 @@ export class WorkedQueue {
   #notes: Subscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #repairing: Promise<void> | undefined;
+  /** When a consumer joined last. */
+  #joinedAt = 0;
 
   constructor(parts: WorkedQueueParts) {
     this.#parts = parts;
@@ -43,6 +46,7 @@ export class WorkedQueue {
   async join(consumer: JetStreamConsumer): Promise<void> {
     const { connection, layout, queue } = this.#parts;
     this.#consumers.add(consumer);
+    this.#joinedAt = monotonicNow();
     try {
       this.#notes ??= connection.driver.subscribe(layout.note(queue), { callback: (_, message) => this.#hear(message) });
       await consumer.addBand(middle);
@@ -127,7 +131,7 @@ export class WorkedQueue {
     }
   }
 
-  /** Consumers of the server that were deleted are made again; terms that were lowered are raised. */
+  /** Consumers of the server that were deleted are made again; terms that are too short are raised. */
   async #refresh(): Promise<void> {
     const { connection, api, layout, queue } = this.#parts;
     const lease = Math.max(...[...this.#consumers].map((consumer) => consumer.lease));
@@ -136,11 +140,14 @@ export class WorkedQueue {
       if (sources.length === 0) continue;
       const durable = bandDurable(layout, queue, band);
       const found = await findDurable(api, durable);
-      const isFit = found !== undefined && found.config.ack_wait >= ackWaitOf(lease) * 1_000_000;
+      const isFit = found !== undefined && found.config.ack_wait >= ackWaitOf(lease) * nanoseconds;
       if (found === undefined) await this.#parts.ensureStreams();
-      const info = isFit ? found : await ensureTerms(durable, { connection, api, lease, note: layout.note(queue) });
+      const isSettled = this.#joinedAt + (found?.config.ack_wait ?? 0) / nanoseconds < monotonicNow();
+      const parts = { connection, api, lease, note: layout.note(queue) };
+      const info = isFit ? found : await ensureTerms(durable, parts, isSettled);
       for (const source of sources) source.meet(info);
     }
+    for (const consumer of this.#consumers) consumer.reviewTerms();
   }
 
   async #removeOrphans(): Promise<void> {
