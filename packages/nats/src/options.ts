@@ -18,6 +18,12 @@ export interface NatsConnectionOptions {
   readonly commandTimeout?: Duration;
 }
 
+/** Options of the brokers `natsCore` and `natsFanout`. */
+export interface NatsCoreOptions extends NatsConnectionOptions {
+  /** Bytes of one message, as the server's `max_payload` allows. Default 1 MiB less 1 KiB. */
+  readonly maxMessageBytes?: number;
+}
+
 /** How a stream of JetStream keeps things. Applies when it is made; `maxBytes` and `replicas` given here are set anew at each start. */
 export interface NatsStorageOptions extends NatsConnectionOptions {
   /** Servers of the cluster that keep a copy: 1, 3 or 5. Default 1. */

@@ -1,5 +1,6 @@
 import type { Msg } from "@nats-io/transport-node";
-import { type Delivery, decodeMessage, isTaskferryError, MessageError } from "@taskferry/core";
+import type { Delivery } from "@taskferry/core";
+import { readMessage } from "../read-message.ts";
 import type { Source } from "./source.ts";
 
 /** What a delivery needs to be settled. */
@@ -38,18 +39,7 @@ export function toDelivery(message: Msg, source: Source, leaseUntil: number): De
   const former = Number(subject.slice(subject.lastIndexOf(".") + 1));
   const token: Token = { ack: reply, source, incarnation: source.incarnation, sequence, bytes: data };
   const deliveryCount = delivered + (Number.isFinite(former) ? former : 0);
-  const handout = { token, deliveryCount, leaseUntil };
-  try {
-    return { ...handout, message: decodeMessage(data) };
-  } catch (error) {
-    const known = isTaskferryError(error)
-      ? error
-      : new MessageError("MESSAGE_MALFORMED", `Expected a message, got bytes that cannot be read: ${String(error)}`);
-    return {
-      ...handout,
-      malformed: { bytes: data, error: known, id: known instanceof MessageError ? known.id : undefined },
-    };
-  }
+  return { ...readMessage(data), token, deliveryCount, leaseUntil };
 }
 
 export function tokenOf(delivery: Delivery): Token {
