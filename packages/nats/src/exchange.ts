@@ -68,7 +68,8 @@ export class Exchange {
 
   /** Ends what cannot be answered since the server does not allow it. */
   deny(subject: string, error: Error): void {
-    for (const batch of this.#batches()) if (batch.requests.some((request) => request.subject === subject)) batch.end(error);
+    for (const batch of this.#batches())
+      if (batch.requests.some((request) => request.subject === subject)) batch.end(error);
   }
 
   close(): void {

@@ -61,6 +61,23 @@ export function unavailable(address: string, text: string, isUnanswered = false)
   return new Unavailable("BROKER_UNAVAILABLE", `NATS at ${address} cannot be reached or does not answer: ${text}`);
 }
 
+const fullNumbers: readonly (number | undefined)[] = [
+  apiErrors.insufficientResources,
+  apiErrors.memoryExceeded,
+  apiErrors.storageExceeded,
+];
+
+/** Whether JetStream did not store something for want of room. */
+export function isFull({
+  err_code,
+  description = "",
+}: {
+  readonly err_code?: number;
+  readonly description?: string;
+}): boolean {
+  return fullNumbers.includes(err_code) || /maximum (?:bytes|messages)|no space|insufficient/i.test(description);
+}
+
 export function full(text: string): BrokerError {
   return new BrokerError(
     "BROKER_FULL",

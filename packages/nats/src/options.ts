@@ -44,6 +44,18 @@ export interface NatsOptions extends NatsStorageOptions {
   readonly maxMessageBytes?: number;
 }
 
+/** Options of `natsResults`. */
+export interface NatsResultsOptions extends NatsStorageOptions {
+  /** Bytes of one outcome, as the server's `max_payload` allows. Default 1 MiB less 1 KiB. */
+  readonly maxOutcomeBytes?: number;
+}
+
+/** Options of `natsState`. */
+export interface NatsStateOptions extends NatsStorageOptions {
+  /** How often what has expired is removed; it reads as absent at once. Default `"1m"`. */
+  readonly sweepInterval?: Duration;
+}
+
 export const defaultNamespace = "taskferry";
 export const defaultMaxMessageBytes = 1024 * 1024 - 1024;
 

@@ -26,13 +26,14 @@ export interface Marks {
   readonly reply: string;
 }
 
-const inbox = "MSG _INBOX.";
+/** What answers have in common. */
+export const stored = "MSG _INBOX.";
 
 export const brokerMarks = {
-  publish: { request: ["PUB taskferry.q.", "PUB taskferry.delay."], reply: inbox },
+  publish: { request: ["PUB taskferry.q.", "PUB taskferry.delay."], reply: stored },
   take: { request: ["CONSUMER.MSG.NEXT."], reply: "$JS.ACK." },
-  extend: { request: ["+WPI"], reply: inbox },
-  settle: { request: ["+ACK", "+TERM", "PUB taskferry."], reply: inbox },
+  extend: { request: ["+WPI"], reply: stored },
+  settle: { request: ["+ACK", "+TERM", "PUB taskferry."], reply: stored },
 } as const satisfies Readonly<Record<string, Marks>>;
 
 /** What a suite may do to an empty NATS. Each value has a proxy of its own before the server, so that it can be cut off. */

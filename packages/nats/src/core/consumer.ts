@@ -1,11 +1,5 @@
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import {
-  ClosedError,
-  type Consumer,
-  type Delivery,
-  type Settlement,
-  type SettleResult,
-} from "@taskferry/core";
+import { ClosedError, type Consumer, type Delivery, type Settlement, type SettleResult } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { readMessage } from "../read-message.ts";
 import { within } from "../within.ts";

@@ -53,14 +53,24 @@ export class CorePublisher {
 
   #refusalOf(
     id: string,
-    { bytes, delay, priority = defaultPriority }: { readonly bytes: number; readonly delay: number; readonly priority: number | undefined },
+    {
+      bytes,
+      delay,
+      priority = defaultPriority,
+    }: { readonly bytes: number; readonly delay: number; readonly priority: number | undefined },
   ): TaskferryError | undefined {
     const { maxMessageBytes } = this.#parts;
     if (delay > 0) {
-      return new UnsupportedCapabilityError("delay", "NATS without JetStream keeps nothing, so it cannot delay: leave out `delay`.");
+      return new UnsupportedCapabilityError(
+        "delay",
+        "NATS without JetStream keeps nothing, so it cannot delay: leave out `delay`.",
+      );
     }
     if (priority !== defaultPriority) {
-      return new UnsupportedCapabilityError("priority", "NATS without JetStream has no priorities: leave out `priority`.");
+      return new UnsupportedCapabilityError(
+        "priority",
+        "NATS without JetStream has no priorities: leave out `priority`.",
+      );
     }
     if (bytes <= maxMessageBytes) return undefined;
     const text = `Expected a message of at most ${maxMessageBytes} bytes, got ${bytes}. Send a reference to the data.`;

@@ -8,12 +8,13 @@ import {
   type QueueSection,
 } from "@taskferry/core";
 import type { Api } from "../api.ts";
+import type { Stored } from "../stored.ts";
+import { findStream } from "../streams.ts";
 import { findDurable } from "./durables.ts";
-import { deadKey, type Stored, toDeadEntry, toDelayedEntry, toEntry } from "./entries.ts";
+import { deadKey, toDeadEntry, toDelayedEntry, toEntry } from "./entries.ts";
 import { bands, type Layout } from "./layout.ts";
 import { bandDurable } from "./queues.ts";
 import { StoredMessages } from "./stored-messages.ts";
-import { findStream } from "./streams.ts";
 
 export interface AdminParts {
   readonly api: Api;
@@ -110,7 +111,11 @@ export class JetStreamAdmin implements BrokerAdmin {
 
   async #listLive(
     queue: string,
-    { section, limit, from = 1 }: { readonly section: QueueSection; readonly limit: number; readonly from?: number | undefined },
+    {
+      section,
+      limit,
+      from = 1,
+    }: { readonly section: QueueSection; readonly limit: number; readonly from?: number | undefined },
   ): Promise<QueuePage> {
     const entries: QueueEntry[] = [];
     for await (const stored of this.#walk(queue, section, from)) {

@@ -15,11 +15,15 @@ import {
   type Unsubscribe,
 } from "@taskferry/core";
 import { Api } from "../api.ts";
+import { ServerClock } from "../clock.ts";
 import { Connection } from "../connection.ts";
+import { natsFanout } from "../core/broker.ts";
 import { Listeners } from "../listeners.ts";
 import { defaultMaxMessageBytes, type NatsOptions, readCount, readNamespace } from "../options.ts";
+import { natsResults } from "../results/backend.ts";
+import { natsState } from "../state/store.ts";
+import { ensureStream, nanoseconds, type StreamConfig } from "../streams.ts";
 import { JetStreamAdmin } from "./admin.ts";
-import { ServerClock } from "./clock.ts";
 import { JetStreamConsumer } from "./consumer.ts";
 import { tokenOf } from "./delivery.ts";
 import { Layout } from "./layout.ts";
@@ -27,7 +31,6 @@ import { Mover } from "./mover.ts";
 import { Publisher } from "./publisher.ts";
 import { Queues } from "./queues.ts";
 import { Settler } from "./settler.ts";
-import { ensureStream, nanoseconds, type StreamConfig } from "./streams.ts";
 import { WorkedQueue } from "./worked-queue.ts";
 
 /**
@@ -45,6 +48,11 @@ class JetStreamBroker implements Broker {
   readonly contract = 1;
   readonly capabilities: BrokerCapabilities;
   readonly admin: JetStreamAdmin;
+  readonly companions = {
+    results: () => natsResults(this.#options),
+    state: () => natsState(this.#options),
+    broadcast: () => natsFanout(this.#options),
+  };
   readonly #options: NatsOptions;
   readonly #layout: Layout;
   readonly #dedupeWindow: number;

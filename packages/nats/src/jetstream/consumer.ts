@@ -92,7 +92,9 @@ export class JetStreamConsumer implements Consumer {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    const results = settlements.map(({ delivery }): SettleResult => (this.#holdings.owns(delivery) ? "unknown" : "lost"));
+    const results = settlements.map(
+      ({ delivery }): SettleResult => (this.#holdings.owns(delivery) ? "unknown" : "lost"),
+    );
     const own = settlements.flatMap((_, index) => (results[index] === "unknown" ? [index] : []));
     if (own.length > 0) {
       const answers = await this.#parts.settler.settle(own.map((index) => settlements[index] as Settlement));

@@ -1,6 +1,6 @@
 import type { Api } from "../api.ts";
 import { apiErrors, isApiError } from "../faults.ts";
-import { nanoseconds } from "./streams.ts";
+import { nanoseconds } from "../streams.ts";
 
 export interface DurableInfo {
   /** When it was made: another one of the same name has another time. */

@@ -1,33 +1,7 @@
 import { type DeadLetterReason, decodeMessage, isTaskferryError, type Message, type QueueEntry } from "@taskferry/core";
+import type { Stored } from "../stored.ts";
 import { delayHeader } from "./publisher.ts";
 import { keyHeader, reasonHeader } from "./settler.ts";
-
-/** A message as JetStream stores it. */
-export interface Stored {
-  readonly sequence: number;
-  readonly subject: string;
-  /** Epoch milliseconds by the server's clock. */
-  readonly storedAt: number;
-  readonly header: (name: string) => string;
-  readonly bytes: Uint8Array;
-}
-
-/** An answer of STREAM.MSG.GET. */
-export interface StoredReply {
-  readonly message: {
-    readonly seq: number;
-    readonly subject: string;
-    readonly time: string;
-    readonly hdrs?: string;
-    readonly data?: string;
-  };
-}
-
-export function fromReply({ message: { seq, subject, time, hdrs = "", data = "" } }: StoredReply): Stored {
-  const text = Buffer.from(hdrs, "base64").toString();
-  const header = (name: string): string => new RegExp(`^${name}: ?(.*)$`, "m").exec(text)?.[1]?.trim() ?? "";
-  return { sequence: seq, subject, storedAt: Date.parse(time), header, bytes: Buffer.from(data, "base64") };
-}
 
 /** The key of a delayed or waiting message is its number in the stream. */
 export function toEntry(stored: Stored, dueAt?: number): QueueEntry {

@@ -166,9 +166,7 @@ export class Holdings {
     const answers = await settler.confirm(items);
     if (answers.includes("unknown")) return undefined;
     const now = monotonicNow();
-    const renewed = deliveries.filter(
-      ({ leaseUntil = 0 }, index) => answers[index] === "settled" && leaseUntil > now,
-    );
+    const renewed = deliveries.filter(({ leaseUntil = 0 }, index) => answers[index] === "settled" && leaseUntil > now);
     for (const delivery of renewed) {
       const until = since + leaseWithin(tokenOf(delivery).source, lease);
       delivery.leaseUntil = Math.max(delivery.leaseUntil ?? 0, until);

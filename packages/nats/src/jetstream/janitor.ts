@@ -1,6 +1,6 @@
 import type { Api } from "../api.ts";
+import { findStream } from "../streams.ts";
 import { type Durable, findDurable } from "./durables.ts";
-import { findStream } from "./streams.ts";
 
 /**
  * A server that was killed may bring back messages that were acknowledged: nobody gets them, and they take up room for

@@ -2,8 +2,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { createInbox } from "@nats-io/transport-node";
 import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
+import { nanoseconds } from "../streams.ts";
 import { type Durable, type DurableInfo, findDurable, putDurable } from "./durables.ts";
-import { nanoseconds } from "./streams.ts";
 
 /** Milliseconds to wait for workers that need a longer lease. */
 const objections = 250;

@@ -1,10 +1,10 @@
 import type { Msg } from "@nats-io/transport-node";
 import { isTaskferryError, monotonicNow } from "@taskferry/core";
 import type { Api } from "../api.ts";
+import type { ServerClock } from "../clock.ts";
 import { type Connection, hasNoResponders } from "../connection.ts";
 import type { Request } from "../exchange.ts";
 import { headersOf, natsHeader } from "../frame.ts";
-import type { ServerClock } from "./clock.ts";
 import { readAckSubject } from "./delivery.ts";
 import { type Durable, ensureDurable } from "./durables.ts";
 import type { Band, Layout } from "./layout.ts";

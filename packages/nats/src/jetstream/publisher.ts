@@ -1,21 +1,18 @@
-import { setTimeout as wait } from "node:timers/promises";
-import type { Msg } from "@nats-io/transport-node";
 import {
   BrokerError,
   dedupeId,
   encodeMessage,
-  isTaskferryError,
   type Message,
   MessageError,
   monotonicNow,
   type OutgoingMessage,
   type PublishResult,
-  type TaskferryError,
 } from "@taskferry/core";
-import { type Connection, hasNoResponders } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Request } from "../exchange.ts";
-import { ApiError, apiErrors, full } from "../faults.ts";
+import { apiErrors, full, isFull } from "../faults.ts";
 import { headersOf, natsHeader } from "../frame.ts";
+import { type PubAck, storeAll } from "../store-all.ts";
 import { bandOf, type Layout } from "./layout.ts";
 import type { Queues } from "./queues.ts";
 
@@ -40,12 +37,6 @@ const unanswered: PublishResult = {
 };
 const accepted: PublishResult = { status: "accepted" };
 const duplicate: PublishResult = { status: "duplicate" };
-
-interface PubAck {
-  readonly seq?: number;
-  readonly duplicate?: boolean;
-  readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
-}
 
 /** Puts messages into the stream, many at once. */
 export class Publisher {
@@ -90,46 +81,10 @@ export class Publisher {
    * @param ready - resolves when what the requests need is there.
    */
   async send(requests: readonly Request[], deadline: number, ready?: Promise<void>): Promise<readonly PublishResult[]> {
-    const { connection } = this.#parts;
-    const results: PublishResult[] = requests.map(() => unanswered);
-    let open = requests.map((_, index) => index);
-    let wasAttempted = false;
-    let lastFault: TaskferryError | undefined;
     await ready;
-    for (let pause = 10; open.length > 0; pause = Math.min(pause * 2, 250)) {
-      const left = deadline - monotonicNow();
-      if (left > 0 && (await connection.whenConnected(left))) {
-        const sent = open;
-        const requestsNow = sent.map((index) => requests[index] as Request);
-        const replies = await this.#ask(requestsNow, Math.max(1, deadline - monotonicNow()));
-        open = sent.filter((index, position) => {
-          const reply = replies?.[position];
-          if (reply !== undefined && hasNoResponders(reply)) return true;
-          wasAttempted ||= replies !== undefined;
-          const result = reply === undefined ? undefined : this.#toResult(reply);
-          if (result instanceof ApiError) lastFault = result;
-          else if (result !== undefined) results[index] = result;
-          return result === undefined || result instanceof ApiError;
-        });
-        if (open.length === 0) break;
-      }
-      const rest = deadline - monotonicNow();
-      if (rest <= 0) {
-        if (wasAttempted || open.length < requests.length) return results;
-        throw lastFault ?? connection.unavailable("nobody took the messages. Is JetStream on?");
-      }
-      await wait(Math.min(rest, pause * (0.5 + Math.random() / 2)));
-    }
-    return results;
-  }
-
-  async #ask(requests: readonly Request[], limit: number): Promise<readonly (Msg | undefined)[] | undefined> {
-    try {
-      return (await this.#parts.connection.ask(requests, limit)).replies;
-    } catch (error) {
-      if (isTaskferryError(error, "BROKER_UNAVAILABLE") && error.retryable) return undefined;
-      throw error;
-    }
+    const { connection } = this.#parts;
+    const results = await storeAll(requests, { connection, deadline, read: (ack) => this.#toResult(ack) });
+    return results.map((result) => result ?? unanswered);
   }
 
   /** What queues need before their first message: bands of their own, somebody to move what is due. */
@@ -142,34 +97,20 @@ export class Publisher {
     }
   }
 
-  /** An ApiError is a fault that passes. */
-  #toResult(reply: Msg): PublishResult | ApiError {
-    const { error, duplicate: isDuplicate } = reply.json<PubAck>();
+  /** Undefined for a fault that passes. */
+  #toResult({ error, duplicate: isDuplicate }: PubAck): PublishResult | undefined {
     if (error === undefined) {
       this.#parts.onFull(false);
       return isDuplicate === true ? duplicate : accepted;
     }
-    const { code, err_code: number = code, description = "no reason" } = error;
-    if (isFull(number, description)) {
+    if (isFull(error)) {
       this.#parts.onFull(true);
-      return { status: "refused", error: full(description) };
+      return { status: "refused", error: full(error.description ?? "") };
     }
-    if (number === apiErrors.messageTooLarge) {
-      const fault = new MessageError("MESSAGE_TOO_LARGE", `JetStream refused the message: ${description}.`);
-      return { status: "refused", error: fault };
-    }
-    return new ApiError(number, `JetStream did not take the message: ${description} (${number}).`);
+    if (error.err_code !== apiErrors.messageTooLarge) return undefined;
+    const fault = new MessageError("MESSAGE_TOO_LARGE", `JetStream refused the message: ${error.description}.`);
+    return { status: "refused", error: fault };
   }
-}
-
-const fullNumbers: readonly number[] = [
-  apiErrors.insufficientResources,
-  apiErrors.memoryExceeded,
-  apiErrors.storageExceeded,
-];
-
-function isFull(number: number, description: string): boolean {
-  return fullNumbers.includes(number) || /maximum (?:bytes|messages)|no space|insufficient/i.test(description);
 }
 
 function tooLarge(id: string, bytes: number, most: number): MessageError {

@@ -1,4 +1,11 @@
-import { dedupeId, type Delivery, monotonicNow, type PublishResult, type Settlement, type SettleResult } from "@taskferry/core";
+import {
+  type Delivery,
+  dedupeId,
+  monotonicNow,
+  type PublishResult,
+  type Settlement,
+  type SettleResult,
+} from "@taskferry/core";
 import { type Connection, hasNoResponders } from "../connection.ts";
 import type { Request } from "../exchange.ts";
 import { headersOf, natsHeader } from "../frame.ts";

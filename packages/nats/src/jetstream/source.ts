@@ -2,9 +2,9 @@ import { createInbox, type Msg, type Subscription } from "@nats-io/transport-nod
 import { monotonicNow } from "@taskferry/core";
 import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
+import { nanoseconds } from "../streams.ts";
 import { within } from "../within.ts";
 import type { Durable, DurableInfo } from "./durables.ts";
-import { nanoseconds } from "./streams.ts";
 
 export interface SourceParts {
   readonly connection: Connection;

@@ -1,6 +1,6 @@
 import type { Api } from "../api.ts";
 import { apiErrors, isApiError } from "../faults.ts";
-import { fromReply, type Stored, type StoredReply } from "./entries.ts";
+import { fromReply, type Stored, type StoredReply } from "../stored.ts";
 
 /** Deletions under way at once. */
 const lanes = 64;

@@ -2,6 +2,7 @@ import type { Msg, Subscription } from "@nats-io/transport-node";
 import { isTaskferryError, monotonicNow } from "@taskferry/core";
 import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
+import { nanoseconds } from "../streams.ts";
 import type { JetStreamConsumer } from "./consumer.ts";
 import { findDurable } from "./durables.ts";
 import { removeOrphans } from "./janitor.ts";
@@ -9,7 +10,6 @@ import { type Band, bands, type Layout, middle } from "./layout.ts";
 import { ackWaitOf, ensureTerms } from "./lease-terms.ts";
 import { bandDurable } from "./queues.ts";
 import { Source } from "./source.ts";
-import { nanoseconds } from "./streams.ts";
 
 export interface WorkedQueueParts {
   readonly queue: string;
@@ -48,7 +48,9 @@ export class WorkedQueue {
     this.#consumers.add(consumer);
     this.#joinedAt = monotonicNow();
     try {
-      this.#notes ??= connection.driver.subscribe(layout.note(queue), { callback: (_, message) => this.#hear(message) });
+      this.#notes ??= connection.driver.subscribe(layout.note(queue), {
+        callback: (_, message) => this.#hear(message),
+      });
       await consumer.addBand(middle);
       await this.#findBands();
       await this.#removeOrphans();

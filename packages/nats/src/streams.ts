@@ -1,6 +1,6 @@
 import { ConfigurationError } from "@taskferry/core";
-import type { Api } from "../api.ts";
-import { apiErrors, isApiError } from "../faults.ts";
+import type { Api } from "./api.ts";
+import { apiErrors, isApiError } from "./faults.ts";
 
 /** What is set of a stream, in JetStream's own words. Durations in nanoseconds. */
 export interface StreamConfig {

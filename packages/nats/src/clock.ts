@@ -1,5 +1,5 @@
 import { monotonicNow } from "@taskferry/core";
-import type { Api } from "../api.ts";
+import type { Api } from "./api.ts";
 
 /** Milliseconds for which a look at the server's clock holds. */
 const goodFor = 60_000;
