@@ -12,6 +12,9 @@ export interface ConnectionParts {
   readonly onDisconnected?: (error: Error | undefined) => void;
 }
 
+/** Milliseconds between looks whether a connection is alive on which nothing is asked. */
+const slowestPulse = 1_000;
+
 /** One connection to NATS that is opened, kept open through outages, and closed. */
 export class Connection {
   readonly address: string;
@@ -35,6 +38,7 @@ export class Connection {
     this.address = addressOf(options);
     this.timeout = parseDuration(options.commandTimeout ?? "5s", "commandTimeout");
     this.pulse = new Pulse(this.timeout);
+    this.pulse.keep(this, slowestPulse);
   }
 
   /** @throws ClosedError before `open` and after `close`. */
@@ -150,23 +154,18 @@ export class Connection {
     let lastError: Error | undefined;
     for await (const status of driver.status()) {
       if (driver !== this.#driver) return;
-      switch (status.type) {
-        case "disconnect":
-          this.#disconnected(lastError);
-          break;
-        case "reconnect":
-          lastError = undefined;
-          this.#connected(driver);
-          break;
-        case "error":
-          lastError = status.error;
-          this.#hearError(status.error);
-          break;
-        case "close":
-          this.#disconnected(lastError);
-          this.#denied ??= lastError ?? new Error("the connection was closed");
-          this.#wakeAll();
-          break;
+      if (status.type === "disconnect") {
+        this.#disconnected(lastError);
+      } else if (status.type === "reconnect") {
+        lastError = undefined;
+        this.#connected(driver);
+      } else if (status.type === "error") {
+        lastError = status.error;
+        this.#hearError(status.error);
+      } else if (status.type === "close") {
+        this.#disconnected(lastError);
+        this.#denied ??= lastError ?? new Error("the connection was closed");
+        this.#wakeAll();
       }
     }
   }

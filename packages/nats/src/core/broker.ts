@@ -106,7 +106,6 @@ class CoreBroker implements Broker {
       onClose: () => this.#forget(consumer),
     });
     this.#consumers.add(consumer);
-    connection.pulse.keep(consumer, 1_000);
     // Once it has answered, the server knows of the subscription; a connection that breaks subscribes again.
     await within(connection.driver.flush(), connection.timeout);
     return consumer;
@@ -124,7 +123,6 @@ class CoreBroker implements Broker {
 
   #forget(consumer: CoreConsumer): void {
     this.#consumers.delete(consumer);
-    this.#connection.pulse.forget(consumer);
   }
 
   #onConnected(): void {

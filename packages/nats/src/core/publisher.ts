@@ -37,7 +37,7 @@ export class CorePublisher {
   }
 
   async publish(messages: readonly OutgoingMessage[], timeout: number): Promise<readonly PublishResult[]> {
-    const { subjectOf, connection } = this.#parts;
+    const { subjectOf } = this.#parts;
     const results: (PublishResult | undefined)[] = [];
     const requests: Request[] = [];
     for (const { message, delay = 0 } of messages) {

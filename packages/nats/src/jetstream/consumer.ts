@@ -9,6 +9,7 @@ import {
   type SettleResult,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
+import { within } from "../within.ts";
 import { toDelivery, tokenOf } from "./delivery.ts";
 import { Holdings } from "./holdings.ts";
 import type { Band } from "./layout.ts";
@@ -25,8 +26,8 @@ export interface JetStreamConsumerParts extends ConsumeOptions {
   readonly onClose: () => void;
 }
 
-/** Milliseconds after a take that got nothing until others get what it had asked for. */
-const idleLimit = 200;
+/** Milliseconds for which an aborted take waits for what is on its way to it. */
+const lastWord = 300;
 
 /** Receives from one queue: pulls from its bands and buffers what comes. */
 export class JetStreamConsumer implements Consumer {
@@ -37,7 +38,6 @@ export class JetStreamConsumer implements Consumer {
   #state: "open" | "stopped" | "closed" = "open";
   #fault: unknown;
   #wake: (() => void) | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: JetStreamConsumerParts) {
     const { connection, settler, lease } = parts;
@@ -73,14 +73,12 @@ export class JetStreamConsumer implements Consumer {
   }
 
   async take(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
-    clearTimeout(this.#idleTimer);
     const onAbort = (): void => this.hear();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await this.#take(max, signal);
     } finally {
       signal.removeEventListener("abort", onAbort);
-      if (this.#state === "open") this.#idleTimer = setTimeout(() => void this.#withdraw(), idleLimit);
     }
   }
 
@@ -111,7 +109,6 @@ export class JetStreamConsumer implements Consumer {
   async stop(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "stopped";
-    clearTimeout(this.#idleTimer);
     this.hear();
     await this.#withdraw();
     await this.#handBack(this.#holdings.emptyBuffer());
@@ -166,31 +163,43 @@ export class JetStreamConsumer implements Consumer {
       if (this.#state === "closed") throw new ClosedError("The consumer");
       const wanted = Math.min(max, this.#parts.window - this.#holdings.owned);
       if (wanted <= 0 || this.#state === "stopped") return [];
-      const taken = this.#holdings.handOut(wanted);
-      this.#turns.advance(taken.length);
-      if (taken.length > 0 || signal.aborted) return taken;
+      if (signal.aborted) {
+        await within(this.#withdraw(), lastWord);
+        return this.#handOut(wanted);
+      }
       if (this.#fault !== undefined) throw this.#fault;
       const news = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      if (this.#parts.connection.isConnected) await this.#ask(wanted);
-      if (this.#holdings.buffered === 0) await news;
+      if (this.#parts.connection.isConnected) await this.#fetch(wanted);
+      const taken = this.#state === "open" ? this.#handOut(wanted) : [];
+      if (taken.length > 0) return taken;
+      this.#waitAtServer();
+      await news;
     }
   }
 
-  async #ask(wanted: number): Promise<void> {
+  #handOut(wanted: number): readonly Delivery[] {
+    const taken = this.#holdings.handOut(wanted);
+    this.#turns.advance(taken.length);
+    return taken;
+  }
+
+  /**
+   * Buffers up to `wanted` of what is there. Nothing comes by itself afterwards: what a worker does not know to have, it
+   * cannot hand back when it meets a task that kills.
+   */
+  async #fetch(wanted: number): Promise<void> {
     const sources = [...this.#sources.values()];
     const [only] = sources;
     if (sources.length === 1 && only !== undefined) {
-      const missing = wanted - only.outstanding;
-      if (missing > 0) only.pull(missing);
+      const missing = wanted - this.#holdings.buffered;
+      if (missing > 0 && only.hasMore && only.outstanding === 0) await only.fetch(missing);
       return;
     }
-    // What still waits at a band would come on top.
     await this.#withdraw();
     await this.#fetchByTurns(wanted - this.#holdings.buffered);
     this.#holdings.sortBuffer((a, b) => bandOrder(b) - bandOrder(a));
-    if (this.#holdings.buffered === 0) for (const source of sources) source.pull(1);
   }
 
   async #fetchByTurns(wanted: number): Promise<void> {
@@ -205,6 +214,12 @@ export class JetStreamConsumer implements Consumer {
         missing -= came;
       }
     }
+  }
+
+  /** The first message wakes the take; it tells whether there are more. */
+  #waitAtServer(): void {
+    if (this.#state !== "open" || this.#holdings.buffered > 0) return;
+    for (const source of this.#sources.values()) if (source.outstanding === 0) source.pull(1);
   }
 
   /** What was asked for and has not come is for others. */

@@ -24,8 +24,8 @@ interface Pull {
 }
 
 /** Milliseconds that a pull request waits at the server. A lost one is made again that much later at the latest. */
-const longestPull = 5_000;
-const grace = 1_500;
+const longestPull = 3_000;
+const grace = 1_000;
 
 /** One inbox for answers to pull requests, and the requests that are open there. */
 interface Line {
@@ -58,16 +58,25 @@ export class Source {
     if (line === undefined || line.epoch !== this.#parts.connection.epoch) return 0;
     const now = monotonicNow();
     let open = 0;
+    let isSilent = false;
     for (const [number, pull] of line.pulls) {
-      if (pull.until < now) line.pulls.delete(number);
-      else open += pull.open;
+      if (pull.until >= now) open += pull.open;
+      else isSilent = line.pulls.delete(number);
     }
+    // A server says nothing to requests for a consumer that it does not have.
+    if (isSilent) this.#parts.onGone(this);
     return open;
   }
 
+  /** Whether there may be more than has come: the last message said so, or none has come yet. */
+  hasMore = true;
+
   /** To be told when the consumer of the server was made or found. */
   meet({ created, config }: DurableInfo): void {
-    if (this.created !== undefined && this.created !== created) this.incarnation += 1;
+    if (this.created !== undefined && this.created !== created) {
+      this.incarnation += 1;
+      this.hasMore = true;
+    }
     this.created = created;
     this.ackWait = config.ack_wait / nanoseconds;
   }
@@ -144,6 +153,7 @@ export class Source {
   }
 
   #receive(message: Msg, pulls: Map<number, Pull>): void {
+    this.hasMore = !message.reply?.endsWith(".0");
     this.#parts.onMessage(message, this);
     for (const [number, pull] of pulls) {
       pull.open -= 1;
@@ -154,6 +164,7 @@ export class Source {
 
   #end({ subject, headers }: Msg, pulls: Map<number, Pull>): void {
     if (headers?.code === 100) return;
+    this.hasMore = false;
     endPull(pulls, Number(subject.slice(subject.lastIndexOf(".") + 1)));
     if (headers?.code === 503 || /deleted|not found/i.test(headers?.description ?? "")) this.#parts.onGone(this);
     this.#parts.onEnd();

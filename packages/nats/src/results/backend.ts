@@ -130,7 +130,6 @@ class NatsResults implements ResultBackend {
       await this.#connection.close();
       throw error;
     }
-    this.#connection.pulse.keep(this, 1_000);
     this.#room = new WaitingRoom({
       connection: this.#connection,
       subjectOf: (id) => `${this.#announced}.${keyOf(id)}`,
@@ -141,7 +140,6 @@ class NatsResults implements ResultBackend {
   async #shut(): Promise<void> {
     this.#room?.close(closed());
     this.#room = undefined;
-    this.#connection.pulse.forget(this);
     await this.#connection.close();
   }
 

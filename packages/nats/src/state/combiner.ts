@@ -63,7 +63,7 @@ export class Combiner<T> {
       this.#waiting.set(key, []);
       try {
         const answers = await this.#writeAll(key, waiting);
-        waiting.forEach(({ resolve }, index) => resolve(answers[index]));
+        for (const [index, { resolve }] of waiting.entries()) resolve(answers[index]);
       } catch (error) {
         for (const { reject } of waiting) reject(error);
       }

@@ -147,14 +147,12 @@ class NatsState implements StateStore {
       await this.#connection.close();
       throw error;
     }
-    this.#connection.pulse.keep(this, 1_000);
     this.#sweeper.start();
   }
 
   async #shut(): Promise<void> {
     this.#sweeper.stop();
     this.#watches.close(new ClosedError("The state store nats-state"));
-    this.#connection.pulse.forget(this);
     await this.#connection.close();
   }
 
