@@ -30,15 +30,15 @@ interface Parked {
   readonly until: number;
 }
 
-/** Milliseconds for which a parked message is this mover's. */
-const parkedLease = 30_000;
+/** Milliseconds for which a parked message is this mover's: what a crashed one had is late by so much at most. */
+const parkedLease = 5_000;
 /** What is due within so many milliseconds is waited for here; the rest goes back to the server until shortly before. */
-const near = 2_000;
-const early = 1_000;
+const near = 1_000;
+const early = 500;
 /** The longest time for which it is left there: clocks are looked at anew. */
 const longestRest = 3_600_000;
 const mostNear = 1_000;
-const moveLimit = 5_000;
+const moveLimit = 3_000;
 const retryPause = 200;
 
 /**

@@ -90,8 +90,9 @@ export class Settler {
     groups.forEach(({ last, others }, place) => {
       const reply = replies[place];
       if (reply === undefined) return;
-      const result: SettleResult = hasNoResponders(reply) ? "lost" : "settled";
-      for (const index of [...others, last]) results[index] = result;
+      // Nobody hears acknowledgements: the consumer was deleted, or is not there yet. Once that is known, they are lost.
+      if (hasNoResponders(reply)) (items[last] as (typeof items)[number]).token.source.suspect();
+      else for (const index of [...others, last]) results[index] = "settled";
     });
     return results;
   }

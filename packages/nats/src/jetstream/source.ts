@@ -81,6 +81,11 @@ export class Source {
     this.ackWait = config.ack_wait / nanoseconds;
   }
 
+  /** To be told of a sign that the consumer of the server is not there. */
+  suspect(): void {
+    this.#parts.onGone(this);
+  }
+
   /** Asks for up to `count` messages, to come within seconds. */
   pull(count: number): void {
     this.#send({ open: count, until: monotonicNow() + longestPull + grace }, { expires: longestPull * nanoseconds });
