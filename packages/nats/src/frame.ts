@@ -1,4 +1,4 @@
-import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import type { MsgHdrs } from "@nats-io/transport-node";
 
 /** Headers that JetStream reads. */
 export const natsHeader = {
@@ -6,8 +6,13 @@ export const natsHeader = {
   expectedSubjectSequence: "Nats-Expected-Last-Subject-Sequence",
 } as const;
 
+/**
+ * Headers of a publish. The driver asks them for nothing but their bytes; those of its own go over each name letter by
+ * letter, which took a third of the time of a publish. Names and values are ours: none has a line break.
+ */
 export function headersOf(fields: Readonly<Record<string, string>>): MsgHdrs {
-  const all = headers();
-  for (const name in fields) all.set(name, fields[name] as string);
-  return all;
+  let text = "NATS/1.0\r\n";
+  for (const name in fields) text += `${name}: ${fields[name]}\r\n`;
+  const bytes = Buffer.from(`${text}\r\n`);
+  return { encode: () => bytes } as unknown as MsgHdrs;
 }

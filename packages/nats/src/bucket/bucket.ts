@@ -29,6 +29,8 @@ export interface Write {
   /** The number of the value that must still stand; 0 for none. Absent: whatever stands. */
   readonly expected?: number | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether writing it twice is no harm: then it needs no name by which it is known. */
+  readonly isRepeatable?: boolean;
 }
 
 /** The number of what was stored, or that something else stands. */
@@ -159,10 +161,12 @@ export class Bucket {
     }
   }
 
-  #toRequest({ key, value, expected, headers = {} }: Write): Request {
-    this.#writes += 1;
-    const id = `${this.#writer}:${this.#writes}`;
-    const fields: Record<string, string> = { ...headers, [natsHeader.messageId]: id };
+  #toRequest({ key, value, expected, headers, isRepeatable = false }: Write): Request {
+    const fields: Record<string, string> = { ...headers };
+    if (!isRepeatable) {
+      this.#writes += 1;
+      fields[natsHeader.messageId] = `${this.#writer}:${this.#writes}`;
+    }
     if (expected !== undefined) fields[natsHeader.expectedSubjectSequence] = String(expected);
     return { subject: this.subjectOf(key), payload: value, headers: headersOf(fields) };
   }

@@ -86,6 +86,7 @@ class NatsResults implements ResultBackend {
           key: keyOf((outcomes[index] as StoredOutcome).id),
           value: values[index] as Uint8Array,
           expected,
+          isRepeatable: true,
         })),
       );
       const met = open.filter((_, position) => written[position] === "conflict");
