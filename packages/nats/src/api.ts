@@ -7,7 +7,7 @@ interface ApiReply {
   readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
 }
 
-export const defaultApiPrefix = "$JS.API";
+const defaultApiPrefix = "$JS.API";
 
 /** JetStream's interface for streams and consumers: JSON over requests, repeated through outages. */
 export class Api {

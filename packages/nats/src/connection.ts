@@ -113,16 +113,14 @@ export class Connection {
   /** Sends an idempotent request, again and again through outages, until it is answered or `limit` milliseconds are over. */
   async request(request: Request, limit: number = this.timeout): Promise<Msg> {
     const deadline = monotonicNow() + limit;
-    let isUnanswered = false;
     for (let pause = 20; ; pause = Math.min(pause * 2, 500)) {
       if (await this.whenConnected(deadline - monotonicNow())) {
         const { replies } = await this.ask([request], Math.max(1, deadline - monotonicNow()));
         const [reply] = replies;
         if (reply !== undefined && !hasNoResponders(reply)) return reply;
-        isUnanswered ||= reply === undefined;
       }
       const left = deadline - monotonicNow();
-      if (left <= 0) throw this.unavailable(`no answer within ${Math.round(limit)} ms`, isUnanswered);
+      if (left <= 0) throw this.unavailable(`no answer within ${Math.round(limit)} ms`);
       await wait(Math.min(left, pause * (0.5 + Math.random() / 2)));
     }
   }
@@ -132,8 +130,8 @@ export class Connection {
     this.#driver?.reconnect().catch(() => undefined);
   }
 
-  unavailable(text: string, isUnanswered = false): TaskferryError {
-    return unavailable(this.address, text, isUnanswered);
+  unavailable(text: string): TaskferryError {
+    return unavailable(this.address, text);
   }
 
   async #connect(): Promise<NatsConnection> {

@@ -5,9 +5,6 @@ export class RefusedError extends BrokerError {
   override readonly retryable = false;
 }
 
-/** The server may have done what it was asked, and did not say so. */
-export class UnansweredError extends BrokerError {}
-
 /** An answer of JetStream that says no. */
 export class ApiError extends RefusedError {
   /** JetStream's own number of what is wrong. */
@@ -55,10 +52,8 @@ export function denied(error: Error, address: string): RefusedError {
   );
 }
 
-/** @param isUnanswered - whether something was sent whose answer did not come. */
-export function unavailable(address: string, text: string, isUnanswered = false): TaskferryError {
-  const Unavailable = isUnanswered ? UnansweredError : BrokerError;
-  return new Unavailable("BROKER_UNAVAILABLE", `NATS at ${address} cannot be reached or does not answer: ${text}`);
+export function unavailable(address: string, text: string): TaskferryError {
+  return new BrokerError("BROKER_UNAVAILABLE", `NATS at ${address} cannot be reached or does not answer: ${text}`);
 }
 
 const fullNumbers: readonly (number | undefined)[] = [

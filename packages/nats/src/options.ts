@@ -56,7 +56,7 @@ export interface NatsStateOptions extends NatsStorageOptions {
   readonly sweepInterval?: Duration;
 }
 
-export const defaultNamespace = "taskferry";
+const defaultNamespace = "taskferry";
 export const defaultMaxMessageBytes = 1024 * 1024 - 1024;
 
 const words = ["namespace", "commandTimeout", "dedupeWindow", "storage", "apiPrefix"] as const;

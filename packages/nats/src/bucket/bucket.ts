@@ -111,7 +111,7 @@ export class Bucket {
     const deadline = monotonicNow() + limit;
     const results = await this.#store(requests, deadline);
     return results.map((result) => {
-      if (result === undefined) throw connection.unavailable("what was written was not answered", true);
+      if (result === undefined) throw connection.unavailable("what was written was not answered");
       if (result instanceof Error) throw result;
       return result;
     });

@@ -57,7 +57,7 @@ function pull(connection: Connection, subject: string): Promise<readonly Msg[]> 
       if (fault === undefined) resolve(messages);
       else reject(fault);
     };
-    const timer = setTimeout(() => end(connection.unavailable("a list was not answered", true)), connection.timeout);
+    const timer = setTimeout(() => end(connection.unavailable("a list was not answered")), connection.timeout);
     const subscription = connection.driver.subscribe(inbox, {
       callback: (error, message) => {
         if (error !== null) return end(connection.unavailable(error.message));

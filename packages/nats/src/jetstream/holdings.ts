@@ -97,7 +97,7 @@ export class Holdings {
     const { connection, lease } = this.#parts;
     const since = monotonicNow();
     const renewed = await this.#renew(own, since);
-    if (renewed === undefined) throw connection.unavailable("renewals were not answered", true);
+    if (renewed === undefined) throw connection.unavailable("renewals were not answered");
     for (const delivery of renewed) if (this.#owned.has(delivery)) this.#owned.set(delivery, since + lease);
     const lost = own.filter((delivery) => !renewed.has(delivery) || !this.#owned.has(delivery));
     this.drop(lost);

@@ -9,7 +9,7 @@ export const deleted = { "KV-Operation": "DEL" } as const;
 export const operationHeader = "KV-Operation";
 
 /** Epoch milliseconds by the server's clock; undefined for what stays. */
-export function expiryOf({ storedAt, header }: Pick<Found, "storedAt" | "header">): number | undefined {
+function expiryOf({ storedAt, header }: Pick<Found, "storedAt" | "header">): number | undefined {
   const ttl = header(ttlHeader);
   return ttl === "" ? undefined : storedAt + Number(ttl);
 }
