@@ -1,12 +1,13 @@
 import { fork } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startRedis } from "@taskferry/testing";
+import { connect } from "@nats-io/transport-node";
+import { startNats, startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import type { Measurement, Order, PhaseName } from "./measure.ts";
-import { subjects } from "./subjects.ts";
+import { type Medium as MediumKind, subjects } from "./subjects.ts";
 
 export interface PlanOptions {
   readonly rounds: number;
@@ -22,7 +23,7 @@ export interface Sample extends Measurement {
   readonly subject: string;
   readonly phase: PhaseName;
   readonly count: number;
-  /** CPU of the Redis server meanwhile; `undefined` without one. */
+  /** CPU of the server meanwhile; `undefined` without one. */
   readonly serverCpuMilliseconds: number | undefined;
 }
 
@@ -67,8 +68,9 @@ interface Medium {
   readonly close: () => Promise<void>;
 }
 
-async function openMedium(kind: "redis" | "sqlite" | "memory" | undefined): Promise<Medium> {
+async function openMedium(kind: MediumKind | undefined): Promise<Medium> {
   if (kind === "redis") return openRedis();
+  if (kind === "nats") return openNats();
   if (kind === "sqlite") return openSqlite();
   return {
     url: "memory:",
@@ -93,6 +95,30 @@ async function openRedis(): Promise<Medium> {
     await server[Symbol.asyncDispose]();
   };
   return { url: server.url, clear: async () => void (await redis.flushall()), serverCpu, close };
+}
+
+async function openNats(): Promise<Medium> {
+  const server = await startNats();
+  const connection = await connect({ servers: `${server.host}:${server.port}` });
+  const clear = async (): Promise<void> => {
+    const { streams } = (await connection.request("$JS.API.STREAM.NAMES")).json<{
+      readonly streams: string[] | null;
+    }>();
+    for (const stream of streams ?? []) await connection.request(`$JS.API.STREAM.DELETE.${stream}`);
+  };
+  const close = async (): Promise<void> => {
+    await connection.close();
+    await server[Symbol.asyncDispose]();
+  };
+  return { url: server.url, clear, serverCpu: () => cpuOf(server.pid), close };
+}
+
+/** Milliseconds that a process has used, where the system tells. */
+async function cpuOf(pid: number | undefined): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // User and system time, in ticks of ten milliseconds.
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 async function openSqlite(): Promise<Medium> {

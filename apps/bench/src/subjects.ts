@@ -1,17 +1,20 @@
 import type { Subject } from "./subject.ts";
 import { beeQueue } from "./subjects/bee-queue.ts";
 import { bullmq } from "./subjects/bullmq.ts";
+import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
 import { taskferry, taskferryMemory } from "./subjects/taskferry.ts";
 
+export type Medium = "redis" | "nats" | "sqlite" | "memory";
+
 /** In the order of the table; `medium` says what they run on. */
-export const subjects: Readonly<
-  Record<string, { readonly medium: "redis" | "sqlite" | "memory"; readonly subject: Subject }>
-> = {
+export const subjects: Readonly<Record<string, { readonly medium: Medium; readonly subject: Subject }>> = {
   "raw ioredis": { medium: "redis", subject: rawRedis },
   "taskferry redisList": { medium: "redis", subject: taskferry },
   BullMQ: { medium: "redis", subject: bullmq },
   "bee-queue": { medium: "redis", subject: beeQueue },
+  "raw JetStream": { medium: "nats", subject: rawJetStream },
+  "taskferry nats": { medium: "nats", subject: taskferry },
   "taskferry sqlite": { medium: "sqlite", subject: taskferry },
   "taskferry memory": { medium: "memory", subject: taskferryMemory },
 };

@@ -16,21 +16,22 @@ const titles = {
   process: "process, results kept",
   roundTrip: "enqueue to result",
 } as const;
-/** What the ratio of each phase is to. */
-const base = "raw ioredis";
+/** What the ratio of each phase is to: on NATS its own client, on everything else that of Redis. */
+const baseOf = (subject: string): string => (/JetStream|nats/.test(subject) ? "raw JetStream" : "raw ioredis");
 
 /** A Markdown table: a row for each phase and subject, medians over the rounds. */
 export function toTable(samples: readonly Sample[]): string {
   const rows = Object.keys(titles).flatMap((phase) => {
     const ofPhase = samples.filter((sample) => sample.phase === phase);
-    const reference = ofPhase.filter(({ subject }) => subject === base);
-    const baseline = median(
-      (reference.length > 0 ? reference : ofPhase.filter(({ subject }) => subject === "bee-queue")).map(figureOf),
-    );
+    const baseline = (subject: string): number => {
+      const reference = ofPhase.filter((sample) => sample.subject === baseOf(subject));
+      const stand = ofPhase.filter((sample) => sample.subject === "bee-queue");
+      return median((reference.length > 0 ? reference : stand).map(figureOf));
+    };
     return [...new Set(ofPhase.map(({ subject }) => subject))].map((subject) =>
       toRow(
         ofPhase.filter((sample) => sample.subject === subject),
-        baseline,
+        baseline(subject),
       ),
     );
   });

@@ -28,6 +28,7 @@ const packages: Readonly<Record<string, string>> = {
   "amqps:": "@taskferry/rabbitmq",
   "nats:": "@taskferry/nats",
   "nats+core:": "@taskferry/nats",
+  "nats+fanout:": "@taskferry/nats",
   "sqlite:": "@taskferry/sqlite",
 };
 

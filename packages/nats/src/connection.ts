@@ -1,0 +1,217 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { ClosedError, monotonicNow, parseDuration, type TaskferryError } from "@taskferry/core";
+import { addressOf, Backoff, createNatsConnection } from "./driver.ts";
+import { Exchange, type Replies, type Request } from "./exchange.ts";
+import { denied, isDenied, unavailable } from "./faults.ts";
+import type { NatsConnectionOptions } from "./options.ts";
+import { Pulse } from "./pulse.ts";
+
+export interface ConnectionParts {
+  readonly onConnected?: () => void;
+  readonly onDisconnected?: (error: Error | undefined) => void;
+}
+
+/** Milliseconds between looks whether a connection is alive on which nothing is asked. */
+const slowestPulse = 1_000;
+
+/** One connection to NATS that is opened, kept open through outages, and closed. */
+export class Connection {
+  readonly address: string;
+  /** Milliseconds for one call. */
+  readonly timeout: number;
+  readonly pulse: Pulse;
+  readonly #options: NatsConnectionOptions;
+  readonly #parts: ConnectionParts;
+  #driver: NatsConnection | undefined;
+  #exchange: Exchange | undefined;
+  #isConnected = false;
+  readonly #backoff = new Backoff();
+  #denied: Error | undefined;
+  #waiting: (() => void)[] = [];
+  /** Counts connections made: what was asked on an earlier one is not answered any more. */
+  #epoch = 0;
+
+  constructor(options: NatsConnectionOptions, parts: ConnectionParts = {}) {
+    this.#options = options;
+    this.#parts = parts;
+    this.address = addressOf(options);
+    this.timeout = parseDuration(options.commandTimeout ?? "5s", "commandTimeout");
+    this.pulse = new Pulse(this.timeout);
+    this.pulse.keep(this, slowestPulse);
+  }
+
+  /** @throws ClosedError before `open` and after `close`. */
+  get driver(): NatsConnection {
+    if (this.#driver === undefined) throw new ClosedError("The connection to NATS");
+    return this.#driver;
+  }
+
+  get isOpen(): boolean {
+    return this.#driver !== undefined;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Whether the server belongs to no cluster, so that all of a stream is in it. */
+  get isAlone(): boolean {
+    return this.#driver?.info?.cluster === undefined;
+  }
+
+  get inboxPrefix(): string | undefined {
+    return this.#options.options?.inboxPrefix;
+  }
+
+  /** Connects. Rejects when the server is not there at once, or refuses the credentials; later outages are waited out. */
+  async open(): Promise<void> {
+    const driver = await this.#connect();
+    this.#driver = driver;
+    this.#denied = undefined;
+    this.#exchange = new Exchange(driver, this.inboxPrefix);
+    void this.#watch(driver);
+    this.#connected(driver);
+  }
+
+  async close(): Promise<void> {
+    const driver = this.#driver;
+    this.#driver = undefined;
+    this.#isConnected = false;
+    this.pulse.stop();
+    this.#exchange?.close();
+    this.#wakeAll();
+    if (driver !== undefined && this.#options.connection === undefined) await driver.close();
+  }
+
+  /** Resolves to whether there is a connection within `limit` milliseconds. */
+  async whenConnected(limit: number): Promise<boolean> {
+    const end = monotonicNow() + limit;
+    while (this.isOpen && !this.#isConnected && this.#denied === undefined) {
+      const left = end - monotonicNow();
+      if (left <= 0) return false;
+      await this.#changed(left);
+    }
+    if (!this.isOpen) throw new ClosedError("The connection to NATS");
+    if (!this.#isConnected && this.#denied !== undefined) throw denied(this.#denied, this.address);
+    return this.#isConnected;
+  }
+
+  /** Sends once what a connection that is there takes. @throws BrokerError when there is none, or nothing is allowed. */
+  async ask(requests: readonly Request[], limit: number): Promise<Replies> {
+    if (!this.#isConnected || this.#exchange === undefined) throw this.unavailable("there is no connection");
+    const answered = await this.#exchange.ask(requests, Math.min(limit, this.timeout));
+    if (!this.isOpen) throw new ClosedError("The connection to NATS");
+    if (answered.denied !== undefined) throw denied(answered.denied, this.address);
+    return answered;
+  }
+
+  /** Sends an idempotent request, again and again through outages, until it is answered or `limit` milliseconds are over. */
+  async request(request: Request, limit: number = this.timeout): Promise<Msg> {
+    const deadline = monotonicNow() + limit;
+    for (let pause = 20; ; pause = Math.min(pause * 2, 500)) {
+      if (await this.whenConnected(deadline - monotonicNow())) {
+        const { replies } = await this.ask([request], Math.max(1, deadline - monotonicNow()));
+        const [reply] = replies;
+        if (reply !== undefined && !hasNoResponders(reply)) return reply;
+      }
+      const left = deadline - monotonicNow();
+      if (left <= 0) throw this.unavailable(`no answer within ${Math.round(limit)} ms`);
+      await wait(Math.min(left, pause * (0.5 + Math.random() / 2)));
+    }
+  }
+
+  /** Gives up a connection that does not answer; the driver connects anew by itself. */
+  reconnect(): void {
+    this.#driver?.reconnect().catch(() => undefined);
+  }
+
+  unavailable(text: string): TaskferryError {
+    return unavailable(this.address, text);
+  }
+
+  async #connect(): Promise<NatsConnection> {
+    const { connection } = this.#options;
+    if (connection !== undefined) {
+      if (connection.isClosed()) throw this.unavailable("the connection that was given is closed");
+      return connection;
+    }
+    try {
+      return await createNatsConnection(this.#options, Math.max(this.timeout, 1_000), this.#backoff);
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(String(error));
+      throw isDenied(fault) ? denied(fault, this.address) : this.unavailable(fault.message);
+    }
+  }
+
+  async #watch(driver: NatsConnection): Promise<void> {
+    let lastError: Error | undefined;
+    for await (const status of driver.status()) {
+      if (driver !== this.#driver) return;
+      if (status.type === "disconnect") {
+        this.#disconnected(lastError);
+      } else if (status.type === "reconnect") {
+        lastError = undefined;
+        this.#connected(driver);
+      } else if (status.type === "error") {
+        lastError = status.error;
+        this.#hearError(status.error);
+      } else if (status.type === "close") {
+        this.#disconnected(lastError);
+        this.#denied ??= lastError ?? new Error("the connection was closed");
+        this.#wakeAll();
+      }
+    }
+  }
+
+  #hearError(error: Error): void {
+    if ("operation" in error && "subject" in error) {
+      if (error.operation === "publish") this.#exchange?.deny(String(error.subject), error);
+    } else if (isDenied(error)) {
+      this.#denied = error;
+      this.#wakeAll();
+    }
+  }
+
+  #connected(driver: NatsConnection): void {
+    this.#isConnected = true;
+    this.#backoff.reset();
+    this.#denied = undefined;
+    this.#epoch += 1;
+    this.pulse.start(driver);
+    this.#wakeAll();
+    this.#parts.onConnected?.();
+  }
+
+  #disconnected(error: Error | undefined): void {
+    const was = this.#isConnected;
+    this.#isConnected = false;
+    this.pulse.stop();
+    this.#exchange?.breakOff();
+    this.#wakeAll();
+    if (was) this.#parts.onDisconnected?.(error === undefined ? undefined : this.unavailable(error.message));
+  }
+
+  #changed(limit: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limit);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+/** Whether nobody listens to the subject that was asked: no stream, no consumer, or none that leads right now. */
+export function hasNoResponders(message: Msg): boolean {
+  return message.data.length === 0 && message.headers?.code === 503;
+}

@@ -1,0 +1,70 @@
+import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
+import { monotonicNow, redactUrl } from "@taskferry/core";
+import { type NatsConnectionOptions, readableUrl } from "./options.ts";
+
+const defaultUrl = "nats://127.0.0.1:4222";
+const shortestPause = 50;
+const longestPause = 2_000;
+
+/**
+ * Pauses between attempts to connect: the longer the outage has lasted, the longer. The driver asks more often than it
+ * attempts, so counting would not do.
+ */
+export class Backoff {
+  #since: number | undefined;
+
+  next(): number {
+    this.#since ??= monotonicNow();
+    const pause = Math.max(shortestPause, (monotonicNow() - this.#since) / 2);
+    return Math.min(longestPause, pause) * (0.5 + Math.random() / 2);
+  }
+
+  reset(): void {
+    this.#since = undefined;
+  }
+}
+
+/** Connects, and keeps connecting for ever once it has. */
+export function createNatsConnection(
+  given: NatsConnectionOptions,
+  timeout: number,
+  backoff: Backoff,
+): Promise<NatsConnection> {
+  return connect({
+    ...given.options,
+    ...credentialsOf(given),
+    timeout,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    waitOnFirstConnect: false,
+    // Told no twice, the driver would give up for good; a password may be set right while it keeps asking.
+    ignoreAuthErrorAbort: true,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    reconnectDelayHandler: () => backoff.next(),
+  });
+}
+
+/** The driver reads no credentials from URLs. */
+function credentialsOf({ url, options }: NatsConnectionOptions): ConnectionOptions {
+  if (url === undefined && options?.servers !== undefined) return {};
+  const urls = (typeof url === "string" || url === undefined ? [url ?? defaultUrl] : url).map(
+    (text) => new URL(readableUrl(text)),
+  );
+  const [{ username = "", password = "" } = {}] = urls;
+  const servers = urls.map(({ hostname, port }) => `${hostname}:${port === "" ? 4222 : port}`);
+  const isSecure = urls.some(({ protocol }) => protocol === "tls:");
+  return {
+    servers,
+    ...(isSecure && options?.tls == null && { tls: {} }),
+    ...(username !== "" && password === "" && { token: decodeURIComponent(username) }),
+    ...(password !== "" && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+  };
+}
+
+/** Where the server is, for errors and warnings: without a password. */
+export function addressOf({ url, options, connection }: NatsConnectionOptions): string {
+  if (connection !== undefined) return connection.getServer();
+  const urls = url ?? options?.servers ?? defaultUrl;
+  return typeof urls === "string" ? redactUrl(urls) : urls.map(redactUrl).join(", ");
+}

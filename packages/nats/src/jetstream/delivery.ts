@@ -1,0 +1,47 @@
+import type { Msg } from "@nats-io/transport-node";
+import type { Delivery } from "@taskferry/core";
+import { readMessage } from "../read-message.ts";
+import type { Source } from "./source.ts";
+
+/** What a delivery needs to be settled. */
+export interface Token {
+  /** The subject on which JetStream hears what becomes of it. */
+  readonly ack: string;
+  readonly source: Source;
+  /** Which of the consumers of that name on the server delivered it. */
+  readonly incarnation: number;
+  /** Its number in the stream. */
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface AckSubject {
+  readonly delivered: number;
+  readonly sequence: number;
+  /** When the server stored the message, by its own clock, in epoch milliseconds. */
+  readonly storedAt: number;
+}
+
+/** Reads `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQ.CSEQ.TIME.PENDING`; later servers put a domain and an account before. */
+export function readAckSubject(subject: string): AckSubject {
+  const tokens = subject.split(".");
+  const at = tokens.length > 9 ? 6 : 4;
+  return {
+    delivered: Number(tokens[at]),
+    sequence: Number(tokens[at + 1]),
+    storedAt: Math.floor(Number(tokens[at + 3]) / 1_000_000),
+  };
+}
+
+export function toDelivery(message: Msg, source: Source, leaseUntil: number): Delivery {
+  const { subject, reply = "", data } = message;
+  const { delivered, sequence } = readAckSubject(reply);
+  const former = Number(subject.slice(subject.lastIndexOf(".") + 1));
+  const token: Token = { ack: reply, source, incarnation: source.incarnation, sequence, bytes: data };
+  const deliveryCount = delivered + (Number.isFinite(former) ? former : 0);
+  return { ...readMessage(data), token, deliveryCount, leaseUntil };
+}
+
+export function tokenOf(delivery: Delivery): Token {
+  return delivery.token as Token;
+}

@@ -1,0 +1,127 @@
+import type { Subscription } from "@nats-io/transport-node";
+import type { StoredOutcome } from "@taskferry/core";
+import type { Connection } from "../connection.ts";
+import { tryFromValue } from "./outcome-values.ts";
+
+export interface WaitingRoomParts {
+  readonly connection: Connection;
+  /** Where the outcome of an id is announced once it is stored. */
+  readonly subjectOf: (id: string) => string;
+  /** Reads the outcomes that stand. */
+  readonly read: (ids: readonly string[]) => Promise<readonly (StoredOutcome | undefined)[]>;
+}
+
+interface Waiter {
+  readonly offer: (outcome: StoredOutcome) => void;
+  readonly fail: (reason: unknown) => void;
+}
+
+/** Those who wait for one id, and the subscription they share. */
+interface Wait {
+  readonly waiters: Set<Waiter>;
+  readonly subscription: Subscription;
+}
+
+/** Milliseconds between looks by the clock. */
+const pollInterval = 5_000;
+const largestLook = 500;
+
+/** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
+export class WaitingRoom {
+  readonly #parts: WaitingRoomParts;
+  readonly #waits = new Map<string, Wait>();
+  #toLook = new Set<string>();
+  #poll: NodeJS.Timeout | undefined;
+
+  constructor(parts: WaitingRoomParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves with the first outcome of `id` that `accepts`. Rejects with `signal.reason`. */
+  wait(id: string, accepts: (outcome: StoredOutcome) => boolean, signal: AbortSignal): Promise<StoredOutcome> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => end(() => reject(signal.reason));
+      const end = (answer: () => void): void => {
+        signal.removeEventListener("abort", onAbort);
+        this.#leave(id, waiter);
+        answer();
+      };
+      const waiter: Waiter = {
+        offer: (outcome) => {
+          if (accepts(outcome)) end(() => resolve(outcome));
+        },
+        fail: (reason) => end(() => reject(reason)),
+      };
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#enter(id, waiter);
+    });
+  }
+
+  /** To be told when the connection is there again: what was announced meanwhile was not heard. */
+  lookAgain(): void {
+    for (const id of this.#waits.keys()) this.#look(id);
+  }
+
+  close(reason: unknown): void {
+    for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
+  }
+
+  /** Subscribed first, read then, over one connection: what is stored in between is either pushed or read. */
+  #enter(id: string, waiter: Waiter): void {
+    this.#poll ??= setInterval(() => this.lookAgain(), pollInterval);
+    const others = this.#waits.get(id);
+    if (others === undefined) {
+      const subscription = this.#parts.connection.driver.subscribe(this.#parts.subjectOf(id), {
+        callback: (error, message) => {
+          if (error === null) this.#hear(id, message.data);
+        },
+      });
+      this.#waits.set(id, { waiters: new Set([waiter]), subscription });
+    } else others.waiters.add(waiter);
+    this.#look(id);
+  }
+
+  #leave(id: string, waiter: Waiter): void {
+    const wait = this.#waits.get(id);
+    if (wait === undefined || !wait.waiters.delete(waiter) || wait.waiters.size > 0) return;
+    this.#waits.delete(id);
+    if (!wait.subscription.isClosed()) wait.subscription.unsubscribe();
+    if (this.#waits.size > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+
+  /** What cannot be read is looked up: others may use the subject. */
+  #hear(id: string, value: Uint8Array): void {
+    const outcome = tryFromValue(value);
+    if (outcome === undefined) this.#look(id);
+    else this.#offer(id, outcome);
+  }
+
+  #offer(id: string, outcome: StoredOutcome): void {
+    for (const waiter of [...(this.#waits.get(id)?.waiters ?? [])]) waiter.offer(outcome);
+  }
+
+  /** Looks of the same moment go together. What fails is tried again by the clock, and after the next reconnect. */
+  #look(id: string): void {
+    this.#toLook.add(id);
+    if (this.#toLook.size === 1) setImmediate(() => void this.#lookAll().catch(() => undefined));
+  }
+
+  async #lookAll(): Promise<void> {
+    const ids = [...this.#toLook].filter((id) => this.#waits.has(id));
+    this.#toLook = new Set();
+    for (let start = 0; start < ids.length; start += largestLook) {
+      const batch = ids.slice(start, start + largestLook);
+      const outcomes = await this.#parts.read(batch);
+      batch.forEach((id, index) => {
+        const outcome = outcomes[index];
+        if (outcome !== undefined) this.#offer(id, outcome);
+      });
+    }
+  }
+}
