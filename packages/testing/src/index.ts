@@ -2,6 +2,8 @@
 
 // Private servers
 export type { PrivateServer } from "./servers/private-server.ts";
+export type { RabbitmqOptions, RabbitmqServer } from "./servers/rabbitmq.ts";
+export { startRabbitmq } from "./servers/rabbitmq.ts";
 export type { RedisMemoryPolicy, RedisOptions } from "./servers/redis.ts";
 export { startRedis } from "./servers/redis.ts";
 export type { ServerKind, ServerPlace } from "./servers/spawn-server.ts";
