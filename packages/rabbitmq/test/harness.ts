@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Connectable } from "@taskferry/core";
 import { createFaultProxy, type FaultProxy, type RabbitmqOptions, type RabbitmqServer, startRabbitmq } from "@taskferry/testing";
 import { connect } from "amqplib";
@@ -65,12 +66,24 @@ export async function createRabbitmqHarness<TValue extends Connectable>(
     dispose: async () => {
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
     },
-    restart: () => server.kill().then(() => server.start()),
+    restart: () => restartLater(server),
     outage: { begin: async () => each(refuse), end: async () => each((proxy) => proxy.use("pass")) },
     freeze: { begin: async () => each((proxy) => proxy.use("freeze")), end: async () => each((proxy) => proxy.use("pass")) },
     cutNextReply: async (operation: keyof typeof marks) => cutReplyTo(first, operation),
     crash: async (value: TValue) => refuse(proxyOf.get(value) ?? first),
   };
+}
+
+/**
+ * Milliseconds until RabbitMQ 3.10 has written down that a quorum queue exists. One that is younger when the server is
+ * killed comes back empty, whatever was confirmed.
+ */
+export const registration = 4_000;
+
+async function restartLater(server: RabbitmqServer): Promise<void> {
+  await wait(registration);
+  await server.kill();
+  await server.start();
 }
 
 /** Has the proxy swallow the next reply to an operation. */

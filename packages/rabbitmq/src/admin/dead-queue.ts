@@ -80,14 +80,20 @@ async function visit<T>(model: ChannelModel, name: string, work: Work<T>): Promi
     if (messageCount === 0) return work([]).answer;
     const raws = await takeAll(channel, name, messageCount);
     const { answer, gone } = work(toLetters(raws));
-    for (const { raws: copies } of gone) for (const raw of copies) channel.ack(raw);
-    // Its answer comes after the acknowledgements were carried out.
-    if (gone.length > 0) await channel.checkQueue(name);
+    const removed = gone.flatMap(({ raws: copies }) => copies);
+    for (const raw of removed) channel.ack(raw);
+    if (removed.length < raws.length) await putBack(channel, name, raws.length - removed.length);
     return answer;
   } finally {
-    // What was not acknowledged goes back, in its old order.
     await channel.close().catch(() => undefined);
   }
+}
+
+/** What is left goes back in its old order, and is there again for everybody when this resolves. */
+async function putBack(channel: Channel, name: string, count: number): Promise<void> {
+  channel.nackAll(true);
+  const deadline = monotonicNow() + silence;
+  while ((await channel.checkQueue(name)).messageCount < count && monotonicNow() < deadline) await wait(2);
 }
 
 async function takeAll(channel: Channel, name: string, count: number): Promise<readonly ConsumeMessage[]> {

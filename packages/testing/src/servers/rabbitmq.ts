@@ -18,7 +18,12 @@ export interface RabbitmqOptions {
   readonly startTimeout?: Duration;
 }
 
-/** A private RabbitMQ. Its `pid` is that of the Erlang machine itself. */
+/**
+ * A private RabbitMQ. Its `pid` is that of the Erlang machine itself.
+ *
+ * RabbitMQ 3.10 keeps the register of its quorum queues in memory for a moment: a queue that was declared in the last
+ * seconds before a SIGKILL comes back empty and without a leader. A test of durability waits before it kills.
+ */
 export interface RabbitmqServer extends PrivateServer {
   /**
    * Runs `rabbitmqctl` against it and resolves to what that printed, as in

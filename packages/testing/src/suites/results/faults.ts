@@ -44,7 +44,7 @@ async function callsReject(scene: ResultScene): Promise<void> {
   const outage = interruption(scene, "outage");
   await outage.begin();
   const calls: Readonly<Record<string, Promise<unknown>>> = {
-    store: scene.backend.store([createOutcome()]),
+    store: scene.backend.store([scene.outcomeFor(scene.backend)]),
     // What is not kept is looked for in the process itself.
     ...(scene.backend.capabilities.kept !== false && {
       get: scene.backend.get([scene.newId()]),
@@ -56,7 +56,7 @@ async function callsReject(scene: ResultScene): Promise<void> {
   });
   await Promise.all(rejected);
   await outage.end();
-  const outcome = createOutcome();
+  const outcome = scene.outcomeFor(scene.backend);
   const [winner] = await eventuallyServed(() => scene.backend.store([outcome]), scene);
   expectSameOutcome(winner, outcome, "winner");
 }
@@ -115,7 +115,7 @@ async function noCallHangs(scene: ResultScene): Promise<void> {
   const freeze = interruption(scene, "freeze");
   await freeze.begin();
   const calls: Readonly<Record<string, Promise<unknown>>> = {
-    store: scene.backend.store([createOutcome()]),
+    store: scene.backend.store([scene.outcomeFor(scene.backend)]),
     get: scene.backend.get([scene.newId()]),
     delete: scene.backend.delete([scene.newId()]),
   };
