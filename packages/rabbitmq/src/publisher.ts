@@ -57,7 +57,10 @@ export class Publisher {
     const fates = await this.#post(outgoing, deadline);
     if (fates.every((fate) => fate === "unsent") && open.length === messages.length) throw this.#unavailable();
     open.forEach((index, position) => {
-      results[index] = this.#toResult(fates[position] as Fate | TaskferryError, (messages[index] as OutgoingMessage).message);
+      results[index] = this.#toResult(
+        fates[position] as Fate | TaskferryError,
+        (messages[index] as OutgoingMessage).message,
+      );
     });
     return results as readonly PublishResult[];
   }
@@ -75,11 +78,7 @@ export class Publisher {
   /**
    * Sends parcels, and those that no queue took once more after `prepare`: somebody may have deleted a queue meanwhile.
    */
-  async send(
-    parcels: readonly Parcel[],
-    deadline: number,
-    prepare: () => Promise<unknown>,
-  ): Promise<readonly Fate[]> {
+  async send(parcels: readonly Parcel[], deadline: number, prepare: () => Promise<unknown>): Promise<readonly Fate[]> {
     const { office, topology } = this.#parts;
     const fates = [...(await office.send(parcels, deadline))];
     const lost = [...fates.keys()].filter((index) => fates[index] === "unroutable");
@@ -150,7 +149,8 @@ export class Publisher {
       const declaring = this.#declare(topology, model, message);
       const delaying = delay > 0 ? topology.delays(model) : undefined;
       for (const step of [declaring, delaying])
-        if (step !== undefined) work.push(step.catch((error: unknown) => void faults.set(message.queue, asFault(error))));
+        if (step !== undefined)
+          work.push(step.catch((error: unknown) => void faults.set(message.queue, asFault(error))));
     }
     if (work.length > 0) await within(Promise.all(work), deadline);
     return new Map([...faults].filter(([, fault]) => !fault.retryable));

@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Connectable } from "@taskferry/core";
-import { createFaultProxy, type FaultProxy, type RabbitmqOptions, type RabbitmqServer, startRabbitmq } from "@taskferry/testing";
+import {
+  createFaultProxy,
+  type FaultProxy,
+  type RabbitmqOptions,
+  type RabbitmqServer,
+  startRabbitmq,
+} from "@taskferry/testing";
 import { connect } from "amqplib";
 import { afterAll, beforeAll } from "vitest";
 import { Names } from "../src/topology/names.ts";
@@ -31,15 +37,24 @@ export interface Place {
   readonly namespace: string;
 }
 
-/** By which methods of AMQP an operation is known: class and method. */
+type Method = readonly [classId: number, methodId: number];
+
+const qos: Method = [60, 10];
+const consume: Method = [60, 20];
+const publish: Method = [60, 40];
+
+/**
+ * By which methods of AMQP an operation is known. Acknowledgements have no answer: the limit that is set behind them has
+ * one. A message is sent without being asked for: it goes with what is lost after a subscription or a settlement.
+ */
 const marks = {
-  publish: [60, 40],
-  take: [60, 20],
-  extend: [60, 10],
-  settle: [60, 10],
-  store: [60, 40],
-  get: [60, 70],
-  delete: [50, 40],
+  publish: [publish],
+  take: [consume, qos],
+  extend: [qos],
+  settle: [qos],
+  store: [publish],
+  get: [],
+  delete: [],
 } as const;
 
 /** What a suite may do to queues of their own, behind proxies: one for each process, so that one can be cut off alone. */
@@ -68,7 +83,10 @@ export async function createRabbitmqHarness<TValue extends Connectable>(
     },
     restart: () => restartLater(server),
     outage: { begin: async () => each(refuse), end: async () => each((proxy) => proxy.use("pass")) },
-    freeze: { begin: async () => each((proxy) => proxy.use("freeze")), end: async () => each((proxy) => proxy.use("pass")) },
+    freeze: {
+      begin: async () => each((proxy) => proxy.use("freeze")),
+      end: async () => each((proxy) => proxy.use("pass")),
+    },
     cutNextReply: async (operation: keyof typeof marks) => cutReplyTo(first, operation),
     crash: async (value: TValue) => refuse(proxyOf.get(value) ?? first),
   };
@@ -88,8 +106,7 @@ async function restartLater(server: RabbitmqServer): Promise<void> {
 
 /** Has the proxy swallow the next reply to an operation. */
 export function cutReplyTo(proxy: FaultProxy, operation: keyof typeof marks): void {
-  const [classId, methodId] = marks[operation];
-  proxy.cutAfterRequest({ request: (bytes) => hasMethod(bytes, classId, methodId) });
+  proxy.cutAfterRequest({ request: (bytes) => marks[operation].some((method) => hasMethod(bytes, method)) });
 }
 
 /** Puts bytes into a queue as another program would. */
@@ -113,7 +130,7 @@ function refuse(proxy: FaultProxy): void {
 }
 
 /** Whether frames hold a method. What comes may begin in the middle of a frame. */
-function hasMethod(bytes: Buffer, classId: number, methodId: number): boolean {
+function hasMethod(bytes: Buffer, [classId, methodId]: Method): boolean {
   for (let at = bytes.indexOf(1); at >= 0 && at + 11 <= bytes.length; at = bytes.indexOf(1, at + 1)) {
     if (bytes.readUInt16BE(at + 7) === classId && bytes.readUInt16BE(at + 9) === methodId) return true;
   }

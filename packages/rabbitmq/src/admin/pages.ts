@@ -7,7 +7,8 @@ export function pageOf(letters: readonly DeadLetter[], { limit, cursor }: ListOp
   const isLast = ({ at, entry }: DeadLetter): boolean => at === last?.at && entry.key === last.key;
   const found = last === undefined ? -1 : letters.findIndex(isLast);
   // It may have been removed meanwhile: what is older comes next.
-  const rest = last === undefined ? letters : found >= 0 ? letters.slice(found + 1) : letters.filter(({ at }) => at < last.at);
+  const rest =
+    last === undefined ? letters : found >= 0 ? letters.slice(found + 1) : letters.filter(({ at }) => at < last.at);
   const page = rest.slice(0, limit);
   const entries = page.map(({ entry }) => entry);
   const end = page.at(-1);

@@ -203,7 +203,12 @@ export class RabbitmqConsumer implements Consumer {
       return;
     }
     try {
-      if (this.#isCautious && !intake.isSubscribed && room <= mostFetched && (await fetchFew(intake, room, this.#turns)))
+      if (
+        this.#isCautious &&
+        !intake.isSubscribed &&
+        room <= mostFetched &&
+        (await fetchFew(intake, room, this.#turns))
+      )
         return;
       this.#isCautious = false;
       await demand(intake, { room, window: this.#parts.window, wakeable: this.#wakeable, signal });
@@ -217,7 +222,8 @@ export class RabbitmqConsumer implements Consumer {
   /** Ends the subscriptions, and hands back what was fetched and not taken. */
   #quiet(): Promise<void> {
     const intake = this.#intake;
-    if (intake === undefined || (!intake.isSubscribed && intake.buffered === 0)) return this.#quieting ?? Promise.resolve();
+    if (intake === undefined || (!intake.isSubscribed && intake.buffered === 0))
+      return this.#quieting ?? Promise.resolve();
     this.#quieting ??= this.#handBack(intake)
       .catch(() => undefined)
       .finally(() => {

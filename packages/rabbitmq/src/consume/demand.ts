@@ -71,7 +71,11 @@ async function makeRoom(
 }
 
 function isQuiet(intake: Intake): boolean {
-  return intake.isAlive && intake.buffered === 0 && bands.every((band) => performance.now() - intake.lastArrival(band) > silence);
+  return (
+    intake.isAlive &&
+    intake.buffered === 0 &&
+    bands.every((band) => performance.now() - intake.lastArrival(band) > silence)
+  );
 }
 
 function isTooMuch(intake: Intake, room: number): boolean {

@@ -106,7 +106,10 @@ export class Intake {
   async unsubscribe(): Promise<void> {
     const tags = [...this.#subscriptions.keys()];
     this.#subscriptions.clear();
-    await this.#parts.link.answer(Promise.all(tags.map((tag) => this.#channel.cancel(tag))), "the end of a subscription");
+    await this.#parts.link.answer(
+      Promise.all(tags.map((tag) => this.#channel.cancel(tag))),
+      "the end of a subscription",
+    );
   }
 
   /** Asks for one message. Answers whether there was one. */

@@ -86,7 +86,9 @@ class FanoutBroker implements Broker {
     this.#checkOpen();
     const deadline = monotonicNow() + timeout;
     const refusals = messages.map(refusalOf);
-    const parcels = messages.filter((_, index) => refusals[index] === undefined).map(({ message }) => this.#parcelOf(message));
+    const parcels = messages
+      .filter((_, index) => refusals[index] === undefined)
+      .map(({ message }) => this.#parcelOf(message));
     await this.#publishing.up(deadline);
     const fates = await this.#office.send(parcels, deadline);
     if (parcels.length === messages.length && parcels.length > 0 && fates.every((fate) => fate === "unsent"))
@@ -141,7 +143,9 @@ class FanoutBroker implements Broker {
   #unavailable(): TaskferryError {
     const { dialling, isUp, isBlocked } = this.#publishing;
     if (!isUp) return this.#publishing.unavailable() as TaskferryError;
-    const reason = isBlocked ? "takes no messages for now (a memory or disk alarm)" : "did not confirm a message in time";
+    const reason = isBlocked
+      ? "takes no messages for now (a memory or disk alarm)"
+      : "did not confirm a message in time";
     return new BrokerError("BROKER_UNAVAILABLE", `RabbitMQ at ${dialling.address} ${reason}.`);
   }
 

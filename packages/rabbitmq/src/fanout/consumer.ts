@@ -130,7 +130,8 @@ export class FanoutConsumer implements Consumer {
     const channel = this.#channel;
     this.#channel = undefined;
     this.#buffer = [];
-    if (channel !== undefined) await this.#parts.link.answer(channel.close(), "the end of a channel").catch(() => undefined);
+    if (channel !== undefined)
+      await this.#parts.link.answer(channel.close(), "the end of a channel").catch(() => undefined);
   }
 
   #onLost(channel: Channel): void {
@@ -138,7 +139,9 @@ export class FanoutConsumer implements Consumer {
     this.#channel = undefined;
     this.#buffer = [];
     if (this.#state !== "open") return;
-    this.#parts.onGap(`The connection of a consumer of ${this.#parts.queue} was lost: what was sent meanwhile is gone.`);
+    this.#parts.onGap(
+      `The connection of a consumer of ${this.#parts.queue} was lost: what was sent meanwhile is gone.`,
+    );
     this.#reopen();
   }
 

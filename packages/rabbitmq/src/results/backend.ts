@@ -134,9 +134,13 @@ class RabbitmqResults implements ResultBackend {
     const channel = await model.createChannel();
     onError(channel, () => undefined);
     await channel.assertQueue(this.replyTo, { durable: true, arguments: { "x-expires": queueExpires } });
-    await channel.consume(this.replyTo, (raw) => (raw === null ? this.#onLost(channel, model) : this.#receive(raw.content)), {
-      noAck: true,
-    });
+    await channel.consume(
+      this.replyTo,
+      (raw) => (raw === null ? this.#onLost(channel, model) : this.#receive(raw.content)),
+      {
+        noAck: true,
+      },
+    );
     channel.once("close", () => this.#onLost(channel, model));
   }
 

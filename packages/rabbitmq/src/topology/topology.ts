@@ -95,7 +95,8 @@ export class Topology {
   async #declareBands(channel: Channel, queue: string, wanted: readonly Band[]): Promise<void> {
     const { names, declares, deliveryLimit, maxLength } = this.#parts;
     if (!declares) {
-      for (const band of wanted) await checkExists(channel.checkQueue(names.queue(queue, band)), names.queue(queue, band));
+      for (const band of wanted)
+        await checkExists(channel.checkQueue(names.queue(queue, band)), names.queue(queue, band));
       return;
     }
     await this.#declareDead(channel, queue);
