@@ -90,12 +90,12 @@ export class Link {
   }
 
   /** An answer that does not come means a dead connection, whatever its socket says. */
-  async answer<T>(reply: Promise<T>, what: string): Promise<T> {
+  async answer<T>(reply: Promise<T>, what: string, model = this.#model): Promise<T> {
     const { timeout } = this.dialling;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        this.drop(`no answer to ${what} within ${timeout} ms`);
+        this.drop(`no answer to ${what} within ${timeout} ms`, model);
         reject(new Error(`no answer to ${what} within ${timeout} ms`));
       }, timeout);
     });
@@ -123,7 +123,7 @@ export class Link {
       return;
     }
     try {
-      await this.#parts.onUp?.(model);
+      await this.#prepare(model);
     } catch (error) {
       destroy(model, new Error("given up"));
       throw error;
@@ -137,6 +137,17 @@ export class Link {
     this.#lastError = undefined;
     this.#wake();
     this.#parts.onChange?.(model);
+  }
+
+  /** A connection may end before anybody listens to it, or be one that never answers: it proves itself first. */
+  async #prepare(model: ChannelModel): Promise<void> {
+    const work = async (): Promise<void> => {
+      const channel = await model.createChannel();
+      onError(channel, () => undefined);
+      await channel.close();
+      await this.#parts.onUp?.(model);
+    };
+    await this.answer(work(), "a new connection", model);
   }
 
   #onClose(model: ChannelModel, error: Error | undefined): void {

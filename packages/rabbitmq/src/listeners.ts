@@ -7,7 +7,7 @@ const gathering = 10;
 export class Listeners {
   readonly #listeners = new Set<(event: BrokerEvent) => void>();
   #isConnected = false;
-  #telling: NodeJS.Timeout | undefined;
+  #telling: { readonly timer: NodeJS.Timeout; readonly error: Error | undefined } | undefined;
 
   on(listener: (event: BrokerEvent) => void): Unsubscribe {
     const own = (event: BrokerEvent): void => listener(event);
@@ -26,8 +26,8 @@ export class Listeners {
   }
 
   connected(): void {
-    clearTimeout(this.#telling);
-    this.#telling = undefined;
+    // However short, an outage has cost deliveries.
+    if (this.#telling !== undefined) this.closed(this.#telling.error);
     if (this.#isConnected) return;
     this.#isConnected = true;
     this.tell({ type: "connected" });
@@ -36,11 +36,11 @@ export class Listeners {
   /** Told a moment later. */
   disconnected(error: Error | undefined): void {
     if (!this.#isConnected) return;
-    this.#telling ??= setTimeout(() => this.closed(error), gathering);
+    this.#telling ??= { timer: setTimeout(() => this.closed(error), gathering), error };
   }
 
   closed(error?: Error): void {
-    clearTimeout(this.#telling);
+    clearTimeout(this.#telling?.timer);
     this.#telling = undefined;
     if (!this.#isConnected) return;
     this.#isConnected = false;

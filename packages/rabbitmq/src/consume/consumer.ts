@@ -13,9 +13,9 @@ import type { Publisher } from "../publisher.ts";
 import { type Band, bands, type Names } from "../topology/names.ts";
 import type { Topology } from "../topology/topology.ts";
 import { AgeTimer } from "./age-timer.ts";
+import { heldOf, toDelivery } from "./delivery.ts";
 import { demand, fetchFew, mostFetched } from "./demand.ts";
-import { type Held, heldOf, toDelivery } from "./held.ts";
-import { Intake } from "./intake.ts";
+import { type Held, Intake } from "./intake.ts";
 import { releaseErrand, settleAll } from "./settling.ts";
 import { Turns } from "./turns.ts";
 import { Wakeable } from "./wakeable.ts";
@@ -252,7 +252,10 @@ export class RabbitmqConsumer implements Consumer {
     this.#intake = undefined;
     this.#held = new Set();
     this.#wakeable.wake();
-    if (error !== undefined && classify(error) === "held too long") {
+    const fault = error === undefined ? undefined : classify(error);
+    // A queue was deleted while nobody was subscribed to it.
+    if (fault === "missing") this.#parts.topology.forget();
+    if (fault === "held too long") {
       this.#parts.warn(
         `RabbitMQ took back what a worker of the queue ${this.#parts.queue} held, since one delivery was not settled within its consumer_timeout. Tasks that take so long may run twice: raise consumer_timeout above the longest task.`,
       );

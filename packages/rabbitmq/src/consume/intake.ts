@@ -2,7 +2,6 @@ import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { onError } from "../driver.ts";
 import type { Link } from "../link.ts";
 import { type Band, bands } from "../topology/names.ts";
-import type { Held } from "./held.ts";
 
 export interface IntakeParts {
   readonly link: Link;
@@ -14,6 +13,17 @@ export interface IntakeParts {
   readonly onCancelled: () => void;
   /** The channel is gone, and all that was delivered on it is with the server again. */
   readonly onLost: (error: Error | undefined) => void;
+}
+
+/** One message that was delivered on one channel and not settled there. */
+export interface Held {
+  readonly intake: Intake;
+  readonly band: Band;
+  readonly raw: ConsumeMessage;
+  /** By which subscription it came. */
+  readonly consumerTag: string;
+  /** Whether a settlement of it is under way, or done. */
+  isEnding: boolean;
 }
 
 interface Subscription {

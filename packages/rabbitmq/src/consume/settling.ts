@@ -6,8 +6,8 @@ import type { Fate } from "../parcels.ts";
 import { type Errand, type Publisher, tooLong } from "../publisher.ts";
 import { longestDelay } from "../topology/delays.ts";
 import type { Names } from "../topology/names.ts";
-import { type Held, heldOf } from "./held.ts";
-import type { Intake } from "./intake.ts";
+import { heldOf } from "./delivery.ts";
+import type { Held, Intake } from "./intake.ts";
 
 export interface SettlingParts {
   readonly queue: string;

@@ -1,19 +1,6 @@
 import { type Delivery, decodeMessage, isTaskferryError, MessageError } from "@taskferry/core";
-import type { ConsumeMessage } from "amqplib";
 import { deliveriesBefore } from "../copies.ts";
-import type { Band } from "../topology/names.ts";
-import type { Intake } from "./intake.ts";
-
-/** One message that was delivered on one channel and not settled there. */
-export interface Held {
-  readonly intake: Intake;
-  readonly band: Band;
-  readonly raw: ConsumeMessage;
-  /** By which subscription it came. */
-  readonly consumerTag: string;
-  /** Whether a settlement of it is under way, or done. */
-  isEnding: boolean;
-}
+import type { Held } from "./intake.ts";
 
 export function toDelivery(held: Held): Delivery {
   const { content } = held.raw;
