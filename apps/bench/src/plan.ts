@@ -1,12 +1,12 @@
 import { fork } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startRedis } from "@taskferry/testing";
+import { startRabbitmq, startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import type { Measurement, Order, PhaseName } from "./measure.ts";
-import { subjects } from "./subjects.ts";
+import { type Medium as MediumName, subjects } from "./subjects.ts";
 
 export interface PlanOptions {
   readonly rounds: number;
@@ -22,7 +22,7 @@ export interface Sample extends Measurement {
   readonly subject: string;
   readonly phase: PhaseName;
   readonly count: number;
-  /** CPU of the Redis server meanwhile; `undefined` without one. */
+  /** CPU of the server meanwhile; `undefined` without one. */
   readonly serverCpuMilliseconds: number | undefined;
 }
 
@@ -67,7 +67,8 @@ interface Medium {
   readonly close: () => Promise<void>;
 }
 
-async function openMedium(kind: "redis" | "sqlite" | "memory" | undefined): Promise<Medium> {
+async function openMedium(kind: MediumName | undefined): Promise<Medium> {
+  if (kind === "rabbitmq") return openRabbitmq();
   if (kind === "redis") return openRedis();
   if (kind === "sqlite") return openSqlite();
   return {
@@ -93,6 +94,39 @@ async function openRedis(): Promise<Medium> {
     await server[Symbol.asyncDispose]();
   };
   return { url: server.url, clear: async () => void (await redis.flushall()), serverCpu, close };
+}
+
+/** Each phase that starts from nothing gets a virtual host of its own. */
+async function openRabbitmq(): Promise<Medium> {
+  const server = await startRabbitmq();
+  let hosts = 0;
+  const clear = async (): Promise<void> => {
+    hosts += 1;
+    await server.control("add_vhost", `bench${hosts}`);
+    await server.control("set_permissions", "-p", `bench${hosts}`, "guest", ".*", ".*", ".*");
+  };
+  return {
+    get url() {
+      return `${server.url}/bench${hosts}`;
+    },
+    clear,
+    serverCpu: () => cpuOf(server.pid),
+    close: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** Milliseconds that a process has used, where the system tells by /proc. */
+async function cpuOf(pid: number | undefined): Promise<number | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 13);
+    return (Number(user) + Number(system)) * 10;
+  } catch {
+    return undefined;
+  }
 }
 
 async function openSqlite(): Promise<Medium> {

@@ -1,17 +1,21 @@
 import type { Subject } from "./subject.ts";
 import { beeQueue } from "./subjects/bee-queue.ts";
 import { bullmq } from "./subjects/bullmq.ts";
+import { rawAmqplib } from "./subjects/raw-amqplib.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
-import { taskferry, taskferryMemory } from "./subjects/taskferry.ts";
+import { taskferry, taskferryMemory, taskferryRabbitmq } from "./subjects/taskferry.ts";
+
+/** What a subject runs on. */
+export type Medium = "redis" | "rabbitmq" | "sqlite" | "memory";
 
 /** In the order of the table; `medium` says what they run on. */
-export const subjects: Readonly<
-  Record<string, { readonly medium: "redis" | "sqlite" | "memory"; readonly subject: Subject }>
-> = {
+export const subjects: Readonly<Record<string, { readonly medium: Medium; readonly subject: Subject }>> = {
   "raw ioredis": { medium: "redis", subject: rawRedis },
   "taskferry redisList": { medium: "redis", subject: taskferry },
   BullMQ: { medium: "redis", subject: bullmq },
   "bee-queue": { medium: "redis", subject: beeQueue },
+  "raw amqplib": { medium: "rabbitmq", subject: rawAmqplib },
+  "taskferry rabbitmq": { medium: "rabbitmq", subject: taskferryRabbitmq },
   "taskferry sqlite": { medium: "sqlite", subject: taskferry },
   "taskferry memory": { medium: "memory", subject: taskferryMemory },
 };

@@ -16,22 +16,21 @@ const titles = {
   process: "process, results kept",
   roundTrip: "enqueue to result",
 } as const;
-/** What the ratio of each phase is to. */
+/** What the ratio of a subject is to: the raw client of its server, else that of Redis. */
+const bases: Readonly<Record<string, string>> = { "taskferry rabbitmq": "raw amqplib", "raw amqplib": "raw amqplib" };
 const base = "raw ioredis";
 
 /** A Markdown table: a row for each phase and subject, medians over the rounds. */
 export function toTable(samples: readonly Sample[]): string {
   const rows = Object.keys(titles).flatMap((phase) => {
     const ofPhase = samples.filter((sample) => sample.phase === phase);
-    const reference = ofPhase.filter(({ subject }) => subject === base);
-    const baseline = median(
-      (reference.length > 0 ? reference : ofPhase.filter(({ subject }) => subject === "bee-queue")).map(figureOf),
-    );
+    const of = (name: string): readonly Sample[] => ofPhase.filter(({ subject }) => subject === name);
+    const baselineOf = (subject: string): number => {
+      const reference = of(bases[subject] ?? base);
+      return median((reference.length > 0 ? reference : of("bee-queue")).map(figureOf));
+    };
     return [...new Set(ofPhase.map(({ subject }) => subject))].map((subject) =>
-      toRow(
-        ofPhase.filter((sample) => sample.subject === subject),
-        baseline,
-      ),
+      toRow(of(subject), baselineOf(subject)),
     );
   });
   return [columns, columns.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
