@@ -1,13 +1,8 @@
 import { fork } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect } from "@nats-io/transport-node";
-import { startNats, startRedis } from "@taskferry/testing";
-import { Redis } from "ioredis";
 import type { Measurement, Order, PhaseName } from "./measure.ts";
-import { type Medium as MediumKind, subjects } from "./subjects.ts";
+import { openMedium } from "./media.ts";
+import { subjects } from "./subjects.ts";
 
 export interface PlanOptions {
   readonly rounds: number;
@@ -59,74 +54,6 @@ export async function runPlan(
     }
   }
   return samples;
-}
-
-interface Medium {
-  readonly url: string;
-  readonly clear: () => Promise<void>;
-  readonly serverCpu: () => Promise<number | undefined>;
-  readonly close: () => Promise<void>;
-}
-
-async function openMedium(kind: MediumKind | undefined): Promise<Medium> {
-  if (kind === "redis") return openRedis();
-  if (kind === "nats") return openNats();
-  if (kind === "sqlite") return openSqlite();
-  return {
-    url: "memory:",
-    clear: async () => undefined,
-    serverCpu: async () => undefined,
-    close: async () => undefined,
-  };
-}
-
-async function openRedis(): Promise<Medium> {
-  const server = await startRedis();
-  const redis = new Redis(server.url);
-  const serverCpu = async (): Promise<number> => {
-    const info = await redis.info("cpu");
-    const seconds = ["used_cpu_sys", "used_cpu_user"].map((field) =>
-      Number(new RegExp(`^${field}:([\\d.]+)`, "m").exec(info)?.[1] ?? 0),
-    );
-    return seconds.reduce((sum, part) => sum + part * 1_000, 0);
-  };
-  const close = async (): Promise<void> => {
-    redis.disconnect();
-    await server[Symbol.asyncDispose]();
-  };
-  return { url: server.url, clear: async () => void (await redis.flushall()), serverCpu, close };
-}
-
-async function openNats(): Promise<Medium> {
-  const server = await startNats();
-  const connection = await connect({ servers: `${server.host}:${server.port}` });
-  const clear = async (): Promise<void> => {
-    const { streams } = (await connection.request("$JS.API.STREAM.NAMES")).json<{
-      readonly streams: string[] | null;
-    }>();
-    for (const stream of streams ?? []) await connection.request(`$JS.API.STREAM.DELETE.${stream}`);
-  };
-  const close = async (): Promise<void> => {
-    await connection.close();
-    await server[Symbol.asyncDispose]();
-  };
-  return { url: server.url, clear, serverCpu: () => cpuOf(server.pid), close };
-}
-
-/** Milliseconds that a process has used, where the system tells. */
-async function cpuOf(pid: number | undefined): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // User and system time, in ticks of ten milliseconds.
-  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-async function openSqlite(): Promise<Medium> {
-  const folder = await mkdtemp(join(tmpdir(), "taskferry-bench-"));
-  const clear = async (): Promise<void> => {
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { url: `sqlite:${join(folder, "queue.db")}`, clear, serverCpu: async () => undefined, close: clear };
 }
 
 function measureApart(order: Order): Promise<Measurement> {

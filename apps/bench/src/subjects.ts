@@ -1,11 +1,13 @@
 import type { Subject } from "./subject.ts";
 import { beeQueue } from "./subjects/bee-queue.ts";
 import { bullmq } from "./subjects/bullmq.ts";
+import { rawAmqplib } from "./subjects/raw-amqplib.ts";
 import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
-import { taskferry, taskferryMemory } from "./subjects/taskferry.ts";
+import { taskferry, taskferryMemory, taskferryRabbitmq } from "./subjects/taskferry.ts";
 
-export type Medium = "redis" | "nats" | "sqlite" | "memory";
+/** What a subject runs on. */
+export type Medium = "redis" | "rabbitmq" | "nats" | "sqlite" | "memory";
 
 /** In the order of the table; `medium` says what they run on. */
 export const subjects: Readonly<Record<string, { readonly medium: Medium; readonly subject: Subject }>> = {
@@ -15,6 +17,8 @@ export const subjects: Readonly<Record<string, { readonly medium: Medium; readon
   "bee-queue": { medium: "redis", subject: beeQueue },
   "raw JetStream": { medium: "nats", subject: rawJetStream },
   "taskferry nats": { medium: "nats", subject: taskferry },
+  "raw amqplib": { medium: "rabbitmq", subject: rawAmqplib },
+  "taskferry rabbitmq": { medium: "rabbitmq", subject: taskferryRabbitmq },
   "taskferry sqlite": { medium: "sqlite", subject: taskferry },
   "taskferry memory": { medium: "memory", subject: taskferryMemory },
 };

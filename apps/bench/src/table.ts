@@ -16,23 +16,26 @@ const titles = {
   process: "process, results kept",
   roundTrip: "enqueue to result",
 } as const;
-/** What the ratio of each phase is to: on NATS its own client, on everything else that of Redis. */
-const baseOf = (subject: string): string => (/JetStream|nats/.test(subject) ? "raw JetStream" : "raw ioredis");
+/** What the ratio of a subject is to: the raw client of its server, else that of Redis. */
+const bases: Readonly<Record<string, string>> = {
+  "raw amqplib": "raw amqplib",
+  "taskferry rabbitmq": "raw amqplib",
+  "raw JetStream": "raw JetStream",
+  "taskferry nats": "raw JetStream",
+};
+const base = "raw ioredis";
 
 /** A Markdown table: a row for each phase and subject, medians over the rounds. */
 export function toTable(samples: readonly Sample[]): string {
   const rows = Object.keys(titles).flatMap((phase) => {
     const ofPhase = samples.filter((sample) => sample.phase === phase);
-    const baseline = (subject: string): number => {
-      const reference = ofPhase.filter((sample) => sample.subject === baseOf(subject));
-      const stand = ofPhase.filter((sample) => sample.subject === "bee-queue");
-      return median((reference.length > 0 ? reference : stand).map(figureOf));
+    const of = (name: string): readonly Sample[] => ofPhase.filter(({ subject }) => subject === name);
+    const baselineOf = (subject: string): number => {
+      const reference = of(bases[subject] ?? base);
+      return median((reference.length > 0 ? reference : of("bee-queue")).map(figureOf));
     };
     return [...new Set(ofPhase.map(({ subject }) => subject))].map((subject) =>
-      toRow(
-        ofPhase.filter((sample) => sample.subject === subject),
-        baseline(subject),
-      ),
+      toRow(of(subject), baselineOf(subject)),
     );
   });
   return [columns, columns.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");

@@ -87,6 +87,11 @@ export interface BrokerCapabilities {
   readonly dedupeWindow: number;
   /** Whether `admin` is there. */
   readonly inspection: Support;
+  /**
+   * What `admin` can look into: sections, and the list of all queues. Absent: everything. For the rest its calls reject
+   * with `UNSUPPORTED_CAPABILITY`, and `depth` may tell `undefined`.
+   */
+  readonly inspects?: readonly (QueueSection | "queues")[];
   /** Bytes of an encoded message that the server takes at most. */
   readonly maxMessageBytes: number;
 }
@@ -202,12 +207,17 @@ export interface DeadLetterReason {
 
 export type QueueSection = "ready" | "delayed" | "running" | "dead";
 
+export type QueueDepth = Readonly<Record<QueueSection, number | undefined>>;
+
 /** Looks into queues without side effects, and removes. Replay is the client's business. */
 export interface BrokerAdmin {
   /** The queues that exist on the server, sorted by name: those that hold something, at least. */
   queues(): Promise<readonly string[]>;
-  /** How many messages each section holds, truthfully: `ready` counts all that wait for a worker. */
-  depth(queue: string): Promise<Readonly<Record<QueueSection, number>>>;
+  /**
+   * How many messages each section holds, truthfully: `ready` counts all that wait for a worker. `undefined` where the
+   * server does not tell, in sections that `capabilities.inspects` leaves out.
+   */
+  depth(queue: string): Promise<QueueDepth>;
   /** A page of a section, oldest first (dead: newest first); `cursor` leads to the next, and is absent on the last. */
   list(queue: string, options: ListOptions): Promise<QueuePage>;
   /** One entry by the key that `list` gave, or by a task's id: then its newest entry. */

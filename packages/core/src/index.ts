@@ -95,6 +95,7 @@ export type {
   PublishResult,
   QueueEntry,
   QueuePage,
+  QueueDepth,
   QueueSection,
   ReadableDelivery,
   Settlement,

@@ -29,6 +29,8 @@ export interface Message {
   readonly signature?: string;
   /** What follows it, when it is a step of a workflow: JSON. */
   readonly plan?: string;
+  /** Where the outcome is sent to, for result backends that keep none. */
+  readonly replyTo?: string;
   /** What this enqueue sets otherwise than the task's definition. */
   readonly policy?: MessagePolicy;
   /** The user's own headers, without their `x-` prefix. */
@@ -60,6 +62,8 @@ const newline = 0x0a;
 const maxLineBytes = 2 * maxHeaderBytes;
 /** Lists and objects inside one another in one header: JSON.parse reads thousands of levels, JSON.stringify cannot write them. */
 const maxHeaderDepth = 16;
+/** Characters of an address for outcomes. */
+const maxReplyToLength = 255;
 /** The last moment of a JavaScript Date. */
 const lastTime = 8.64e15;
 
@@ -112,6 +116,7 @@ const laterHeaders = [
   "signature",
   "plan",
   "policy",
+  "replyTo",
 ] as const;
 const knownHeaders: ReadonlySet<string> = new Set(["v", ...firstHeaders, ...laterHeaders]);
 const knownFields: ReadonlySet<string> = new Set([...firstHeaders, ...laterHeaders, "headers", "body"]);
@@ -172,12 +177,14 @@ type Fields = Record<string, unknown> & { [name in keyof Message | "v"]?: unknow
 /** The same as JSON.stringify of {@link toHeaders}, at half the price for a message that has nothing special. */
 function headerLine(message: Message): string {
   const { id, run, hop, task, queue, attempt, enqueuedAt, notBefore, expiresAt, priority, contentType } = message;
+  const { replyTo } = message;
   if (!isOrdinary(message)) return JSON.stringify(toHeaders(message));
   return (
     `{"v":1,"id":"${id}","run":${run},"hop":${hop},"task":"${task}","queue":"${queue}","attempt":${attempt},` +
     `"enqueuedAt":${enqueuedAt}${notBefore === undefined ? "" : `,"notBefore":${notBefore}`}` +
     `${expiresAt === undefined ? "" : `,"expiresAt":${expiresAt}`}` +
-    `${priority === undefined ? "" : `,"priority":${priority}`},"contentType":"${contentType}"}`
+    `${priority === undefined ? "" : `,"priority":${priority}`},"contentType":"${contentType}"` +
+    `${replyTo === undefined ? "" : `,"replyTo":"${replyTo}"`}}`
   );
 }
 
@@ -187,6 +194,7 @@ const ordinaryFields: ReadonlySet<string> = new Set([
   "expiresAt",
   "priority",
   "contentType",
+  "replyTo",
   "body",
 ]);
 const ordinaryText = /^[A-Za-z0-9_.:/+-]*$/;
@@ -194,14 +202,15 @@ const ordinaryText = /^[A-Za-z0-9_.:/+-]*$/;
 /** Whether there is nothing but common headers, with texts that need no escapes and finite numbers. */
 function isOrdinary(message: Message): boolean {
   for (const name in message) if (!ordinaryFields.has(name)) return false;
-  const { id, task, queue, contentType, run, hop, attempt, enqueuedAt } = message;
+  const { id, task, queue, contentType, replyTo = "", run, hop, attempt, enqueuedAt } = message;
   const numbers = run + hop + attempt + enqueuedAt + (message.notBefore ?? 0) + (message.expiresAt ?? 0);
   return (
     Number.isFinite(numbers + (message.priority ?? 0)) &&
     ordinaryText.test(id) &&
     ordinaryText.test(task) &&
     ordinaryText.test(queue) &&
-    ordinaryText.test(contentType)
+    ordinaryText.test(contentType) &&
+    ordinaryText.test(replyTo)
   );
 }
 
@@ -240,12 +249,15 @@ function findFault(fields: Fields): string | undefined {
   return isPolicy && isWithin(policy, maxHeaderDepth) ? undefined : `the policy ${show(policy)}`;
 }
 
-function findTextFault({ contentType, traceparent, tracestate, signature, plan }: Fields): string | undefined {
+function findTextFault({ contentType, traceparent, tracestate, signature, plan, replyTo }: Fields): string | undefined {
   if (typeof contentType !== "string" || contentType === "") return `the content type ${show(contentType)}`;
   if (traceparent !== undefined && typeof traceparent !== "string") return `the traceparent ${show(traceparent)}`;
   if (tracestate !== undefined && typeof tracestate !== "string") return `the tracestate ${show(tracestate)}`;
   if (plan !== undefined && typeof plan !== "string") return `the plan ${show(plan)}`;
   if (signature !== undefined && typeof signature !== "string") return `the signature ${show(signature)}`;
+  if (replyTo !== undefined && (typeof replyTo !== "string" || replyTo.length > maxReplyToLength)) {
+    return `the address replyTo ${show(replyTo)}`;
+  }
   return undefined;
 }
 

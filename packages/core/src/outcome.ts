@@ -58,6 +58,8 @@ export interface StoredOutcome extends OutcomeBase {
   readonly code?: CancelledOutcome["code"];
   /** How long the backend keeps it, in milliseconds from the time it is stored. */
   readonly ttl: number;
+  /** Who waits for it, from the message. Read by backends that keep nothing; not encoded. */
+  readonly replyTo?: string;
 }
 
 const newline = 0x0a;

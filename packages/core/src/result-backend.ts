@@ -39,6 +39,13 @@ export interface ResultBackend extends Connectable {
 
   /** A state store on the same server, for those who configure none. */
   readonly state?: () => StateStore;
+
+  /**
+   * Where this value hears of outcomes, for backends that do not keep them. It travels with each message (header
+   * `replyTo`), comes back in the outcome, and `store` sends the outcome there. At most 255 bytes; the same for as long
+   * as the value lives.
+   */
+  readonly replyTo?: string;
 }
 
 export interface WaitOptions {
@@ -53,6 +60,13 @@ export interface ResultCapabilities {
   readonly durable: boolean;
   /** Whether a process that did not enqueue the task can read and await its outcome. */
   readonly shared: boolean;
+  /**
+   * Whether outcomes are kept. Absent: true. `false`: `store` only sends an outcome to the `replyTo` it carries, drops one
+   * without, and answers with what it was given. `get`, `wait` and `delete` know what has come to this very value: an
+   * outcome that came before its wait is held in memory for its `ttl`, and of one run the first stands. Nobody else can
+   * read it, and a redelivered task cannot be looked up: it runs again.
+   */
+  readonly kept?: boolean;
   /** Bytes of an encoded outcome that it takes at most. */
   readonly maxOutcomeBytes: number;
 }

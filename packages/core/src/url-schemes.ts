@@ -26,6 +26,8 @@ const packages: Readonly<Record<string, string>> = {
   "redis+pubsub:": "@taskferry/redis",
   "amqp:": "@taskferry/rabbitmq",
   "amqps:": "@taskferry/rabbitmq",
+  "amqp+fanout:": "@taskferry/rabbitmq",
+  "amqps+fanout:": "@taskferry/rabbitmq",
   "nats:": "@taskferry/nats",
   "nats+core:": "@taskferry/nats",
   "nats+fanout:": "@taskferry/nats",

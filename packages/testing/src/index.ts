@@ -6,6 +6,8 @@ export type { NatsServerOptions, NatsUser } from "./servers/nats.ts";
 export { startNats } from "./servers/nats.ts";
 export type { NatsCluster } from "./servers/nats-cluster.ts";
 export { startNatsCluster } from "./servers/nats-cluster.ts";
+export type { RabbitmqOptions, RabbitmqServer } from "./servers/rabbitmq.ts";
+export { startRabbitmq } from "./servers/rabbitmq.ts";
 export type { RedisMemoryPolicy, RedisOptions } from "./servers/redis.ts";
 export { startRedis } from "./servers/redis.ts";
 export type { ServerKind, ServerPlace } from "./servers/spawn-server.ts";

@@ -50,6 +50,33 @@ export const taskferry: Subject = {
   },
 };
 
+/**
+ * RabbitMQ keeps no results: the client of a round trip gets its own pushed, and where throughput is measured, there are
+ * none, as with the raw client.
+ */
+export const taskferryRabbitmq: Subject = {
+  ...taskferry,
+  enqueueOne: async ({ url, count, inFlight, payload }) => {
+    const client = await createClient({ broker: url, results: false });
+    return { run: () => pump(count, inFlight, () => client.enqueue(noop, payload)), close: () => client.close() };
+  },
+  enqueueMany: async ({ url, count, payload }) => {
+    const client = await createClient({ broker: url, results: false });
+    return { run: () => enqueueAll(client, count, payload), close: () => client.close() };
+  },
+  process: async (setting) => {
+    const { done, worker } = createNoopWorker({ broker: setting.url, results: false }, setting);
+    return {
+      run: async () => {
+        await worker.start();
+        await done;
+        await worker.stop();
+      },
+      close: () => worker.stop(),
+    };
+  },
+};
+
 /** The memory broker lives in one process: what waits is enqueued before the clock starts. */
 export const taskferryMemory: Subject = {
   ...taskferry,
@@ -83,7 +110,7 @@ function createNoopWorker(
   };
 }
 
-async function enqueueAll(client: Client, count: number, payload: Payload): Promise<void> {
+async function enqueueAll(client: Pick<Client<false>, "enqueueMany">, count: number, payload: Payload): Promise<void> {
   const size = 1_000;
   const calls = Math.ceil(count / size);
   await pump(calls, 4, (index) =>

@@ -1,10 +1,10 @@
-import type { BrokerAdmin, QueueSection } from "@taskferry/core";
+import type { BrokerAdmin, QueueDepth as Depth } from "@taskferry/core";
 import type { Command } from "commander";
 import { formatTable } from "../output/table.ts";
 import { type Session, withBroker } from "../session.ts";
 import { examples } from "./examples.ts";
 
-interface QueueDepth extends Readonly<Record<QueueSection, number>> {
+interface QueueDepth extends Depth {
   readonly queue: string;
 }
 
@@ -21,7 +21,7 @@ export function addQueues(program: Command, session: Session): void {
           ["taskferry queues", "all queues"],
           ["taskferry queues --json", "the same for programs"],
         ],
-        "ready: waits for a worker. running: a worker has it. delayed: waits for its time. dead: given up on.",
+        "ready: waits for a worker. running: a worker has it. delayed: waits for its time. dead: given up on. ?: the broker does not tell.",
       ),
     )
     .action(async ({ json }: { readonly json?: boolean }) => {
@@ -36,7 +36,7 @@ async function readDepths(admin: BrokerAdmin): Promise<readonly QueueDepth[]> {
   return await Promise.all(queues.map(async (queue) => pick(queue, await admin.depth(queue))));
 }
 
-function pick(queue: string, { ready, running, delayed, dead }: Readonly<Record<QueueSection, number>>): QueueDepth {
+function pick(queue: string, { ready, running, delayed, dead }: Depth): QueueDepth {
   return { queue, ready, running, delayed, dead };
 }
 
@@ -45,10 +45,10 @@ function formatDepths(depths: readonly QueueDepth[], { paint }: Session): string
     depths,
     [
       { heading: "queue", cell: ({ queue }) => queue },
-      { heading: "ready", cell: ({ ready }) => ready },
-      { heading: "running", cell: ({ running }) => running },
-      { heading: "delayed", cell: ({ delayed }) => delayed },
-      { heading: "dead", cell: ({ dead }) => dead },
+      { heading: "ready", cell: ({ ready = "?" }) => ready },
+      { heading: "running", cell: ({ running = "?" }) => running },
+      { heading: "delayed", cell: ({ delayed = "?" }) => delayed },
+      { heading: "dead", cell: ({ dead = "?" }) => dead },
     ],
     paint,
   );

@@ -36,7 +36,7 @@ interface QueueParts {
 }
 
 async function checkQueue(queue: string, { admin, check, config, found }: QueueParts): Promise<void> {
-  const { ready, dead } = await admin.depth(queue);
+  const { ready = 0, dead = 0 } = await admin.depth(queue);
   if (dead > 0)
     check.warning(
       `"${queue}" has ${countOf(dead, "dead letter")}`,

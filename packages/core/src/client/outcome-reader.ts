@@ -1,9 +1,16 @@
 import { createBatcher } from "../batcher.ts";
-import type { Broker } from "../broker.ts";
+import type { Broker, QueueSection } from "../broker.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import type { Enqueued } from "../enqueue/enqueued.ts";
 import { reviveError } from "../error-record.ts";
-import { ResultMissingError, ResultTimeoutError, TaskCancelledError, TaskFailedError } from "../errors.ts";
+import {
+  isTaskferryError,
+  ResultMissingError,
+  ResultTimeoutError,
+  TaskCancelledError,
+  TaskFailedError,
+  UnsupportedCapabilityError,
+} from "../errors.ts";
 import type { GroupReader } from "../group-results.ts";
 import { idTime } from "../id.ts";
 import type { Outcome, StoredOutcome } from "../outcome.ts";
@@ -46,6 +53,7 @@ export function createOutcomeReader({ results, broker, groups }: OutcomeReaderPa
   });
 
   const get = async (parts: Enqueued): Promise<TaskStatus> => {
+    if (results.capabilities.kept === false) return getReceived(parts);
     // It may end between a look for its outcome and one into its queue, and change its section during the latter.
     for (let look = 0; look < 3; look += 1) {
       const stored = await reads.add(parts.id);
@@ -55,6 +63,13 @@ export function createOutcomeReader({ results, broker, groups }: OutcomeReaderPa
     }
     return { status: hasOutlived(parts) ? "expired" : "unknown", id: parts.id };
   };
+  /** Where outcomes are not kept, only what has come to this process is known, and comes only of what it enqueued. */
+  const getReceived = async (parts: Enqueued): Promise<TaskStatus> => {
+    const stored = await reads.add(parts.id);
+    if (stored !== undefined) return toOutcome(stored, groups.read);
+    if (parts.enqueuedAt === undefined) throw notKept(results.name, parts.id);
+    return { status: isRecent(parts) ? "pending" : "expired", id: parts.id };
+  };
   const outcome = async (parts: Enqueued, limits: WaitLimits = {}): Promise<Outcome> => {
     const stop = new AbortController();
     const unlink = linkLimits(parts.id, limits, stop);
@@ -63,7 +78,7 @@ export function createOutcomeReader({ results, broker, groups }: OutcomeReaderPa
       if (!isRecent(parts))
         void get(parts).then(
           (status) => stopUnlessPossible(status, stop),
-          () => undefined,
+          (error: unknown) => isTaskferryError(error, "UNSUPPORTED_CAPABILITY") && stop.abort(error),
         );
       return await toOutcome(await results.wait(parts.id, { signal: stop.signal }), groups.read);
     } finally {
@@ -83,11 +98,15 @@ function hasOutlived({ id, enqueuedAt, resultTtl }: Enqueued): boolean {
   return since !== undefined && Date.now() - since >= resultTtl;
 }
 
-export async function isQueued(broker: Broker, { id, queue }: Pick<Enqueued, "id" | "queue">): Promise<boolean> {
-  const { admin } = broker;
+export async function isQueued(
+  { admin, capabilities }: Broker,
+  { id, queue }: Pick<Enqueued, "id" | "queue">,
+): Promise<boolean> {
+  const sections = ["ready", "delayed", "running"] as const;
+  const isInspected = (section: QueueSection): boolean => capabilities.inspects?.includes(section) ?? true;
   // A broker that cannot be looked into gives no reason to believe that the task is gone.
-  if (admin === undefined) return true;
-  for (const section of ["ready", "delayed", "running"] as const) {
+  if (admin === undefined || !sections.every(isInspected)) return true;
+  for (const section of sections) {
     if ((await admin.read(queue, section, id)) !== undefined) return true;
   }
   return false;
@@ -127,6 +146,13 @@ function stopUnlessPossible(status: TaskStatus, stop: AbortController): void {
       ),
     );
   }
+}
+
+function notKept(name: string, id: string): UnsupportedCapabilityError {
+  return new UnsupportedCapabilityError(
+    "kept",
+    `${name} keeps no outcomes: that of task ${id} goes to the client that enqueued it, and to nobody else. Set \`results\` to a backend that keeps them, to read and await them from anywhere.`,
+  );
 }
 
 function unwrap(outcome: Outcome): unknown {

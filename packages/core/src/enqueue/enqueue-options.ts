@@ -13,18 +13,27 @@ export interface MessageTemplate {
   readonly resultTtl: number;
 }
 
+/** What a client says of all its messages. */
+export interface TemplateSetting {
+  readonly contentType: string;
+  /** Where the outcome is awaited, for result backends that keep none. */
+  readonly replyTo: string | undefined;
+}
+
 /** @throws OptionError `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID`; MessageError `HEADERS_TOO_LARGE`. */
 export function createTemplate(
   task: CallableTask,
   options: EnqueueOptions | undefined,
-  contentType: string,
+  { contentType, replyTo }: TemplateSetting,
 ): MessageTemplate {
   const now = Date.now();
-  if (options === undefined) return template(task, task.options, { now, delay: 0, contentType, extra: {} });
+  const address = replyTo === undefined ? {} : { replyTo };
+  if (options === undefined) return template(task, task.options, { now, delay: 0, contentType, extra: address });
   const subject = `enqueue of ${task.name}`;
   const resolved = resolveTaskOptions(options, subject, task.options);
   const policy = toPolicy(options, resolved);
   const extra = {
+    ...address,
     ...(policy !== undefined && { policy }),
     ...(options.headers !== undefined && { headers: checkHeaders(options.headers) }),
   };
@@ -46,7 +55,7 @@ interface TemplateParts {
   readonly now: number;
   readonly delay: number;
   readonly contentType: string;
-  readonly extra: Pick<Message, "policy" | "headers">;
+  readonly extra: Pick<Message, "policy" | "headers" | "replyTo">;
 }
 
 function template(

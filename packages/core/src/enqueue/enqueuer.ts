@@ -35,6 +35,8 @@ export interface EnqueuerParts<THandle> {
   readonly routes: Routes;
   readonly serializers: SerializerSet;
   readonly maxBodyBytes: number;
+  /** Where outcomes are awaited, for result backends that keep none. */
+  readonly replyTo: string | undefined;
   readonly isClosed: () => boolean;
   readonly emitter: Pick<Emitter<EnqueueEvent>, "emit">;
   readonly toHandle: (task: CallableTask, enqueued: Enqueued) => THandle;
@@ -52,9 +54,9 @@ interface Published {
 }
 
 export function createEnqueuer<THandle>(parts: EnqueuerParts<THandle>): Enqueuer<THandle> {
-  const { routes, serializers, isClosed } = parts;
+  const { routes, serializers, replyTo, isClosed } = parts;
   const prepare = (task: CallableTask, options: EnqueueOptions | undefined): Prepared => {
-    const template = createTemplate(task, options, serializers.contentType);
+    const template = createTemplate(task, options, { contentType: serializers.contentType, replyTo });
     const route = routes.of(task);
     checkPublishable(route.broker, template.fixed, template.delay);
     return { ...template, task, route };

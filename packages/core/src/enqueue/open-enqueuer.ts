@@ -31,6 +31,11 @@ export function openEnqueuer<THandle>({
   const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
   const publisher = createPublisher(connections.broker, publishTimeout);
   const routes = createRoutes({ connections, publisher, middlewares: config.middlewares ?? [], publishTimeout });
-  const enqueuer = createEnqueuer({ ...parts, routes, maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes });
+  const enqueuer = createEnqueuer({
+    ...parts,
+    routes,
+    maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
+    replyTo: connections.results?.replyTo,
+  });
   return { ...enqueuer, publish: routes.ordinary.publish, publisher, close: routes.close };
 }

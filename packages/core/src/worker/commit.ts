@@ -139,13 +139,15 @@ function toStored(subject: Job | Unrunnable, store: StoreVerdict, worker: string
   const finishedAt = Date.now();
   if (message === undefined)
     return { ...unreadable, id: readableId(subject), enqueuedAt: finishedAt, finishedAt, worker, ...store };
-  const { id, task, run, enqueuedAt } = message;
+  const { id, task, run, enqueuedAt, replyTo } = message;
   const ttl = subject instanceof Job ? subject.options.resultTtl : defaultTaskOptions.resultTtl;
   const attempt = store.status === "failed" ? store.attempt : message.attempt;
-  if (!(subject instanceof Job)) return { id, task, run, enqueuedAt, finishedAt, worker, ttl, ...store, attempt };
+  const address = replyTo === undefined ? undefined : { replyTo };
+  if (!(subject instanceof Job))
+    return { id, task, run, enqueuedAt, finishedAt, worker, ttl, ...store, attempt, ...address };
   const { startedAt } = subject;
   // The commonest, without copies.
-  if (store.status === "succeeded")
+  if (store.status === "succeeded" && address === undefined)
     return {
       id,
       task,
@@ -159,7 +161,7 @@ function toStored(subject: Job | Unrunnable, store: StoreVerdict, worker: string
       ttl,
       result: store.result,
     };
-  return { id, task, run, enqueuedAt, startedAt, finishedAt, worker, ttl, ...store, attempt };
+  return { id, task, run, enqueuedAt, startedAt, finishedAt, worker, ttl, ...store, attempt, ...address };
 }
 
 /** What an outcome says of a message that could not be read. */

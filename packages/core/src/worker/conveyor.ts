@@ -157,12 +157,25 @@ export class Conveyor {
   /** Without leases, a lost connection redelivers what still runs here: the execution goes on under the new delivery. */
   #adopt(delivery: Delivery): boolean {
     if (!isReadable(delivery) || this.#parts.broker.capabilities.lease !== "refused") return false;
-    const job = this.#jobs.get(runKey(delivery.message));
-    if (job === undefined) return false;
-    this.#lane.forget(job.delivery);
+    const key = runKey(delivery.message);
+    const job = this.#jobs.get(key);
+    if (job === undefined) {
+      // What came over the lost connection and has not started need not: here it is again.
+      for (const held of this.#lane.held)
+        if (held !== delivery && isReadable(held) && runKey(held.message) === key) this.#drop(held);
+      return false;
+    }
+    const { delivery: old } = job;
     job.delivery = delivery;
+    this.#drop(old);
     this.#parts.emitter.emit(() => ({ type: "task.adopted", ...describeDelivery(delivery) }));
     return true;
+  }
+
+  /** Ends a delivery that another one of the same message replaces. It is lost with its connection, or a second copy. */
+  #drop(delivery: Delivery): void {
+    this.#lane.forget(delivery);
+    void this.#track(this.#settler.settle({ kind: "ack", delivery }));
   }
 
   #start(delivery: Delivery): Promise<void> {

@@ -29,7 +29,7 @@ export async function findOutcomes(
   { results, limit, isWanted, logger }: FindParts,
 ): Promise<Findings> {
   const suspects = deliveries.filter(isRedelivery);
-  if (results === undefined || suspects.length === 0) return nothing;
+  if (results === undefined || results.capabilities.kept === false || suspects.length === 0) return nothing;
   let outcomes: readonly (StoredOutcome | undefined)[];
   try {
     outcomes = await persist(() => results.get(suspects.map(({ message }) => message.id)), { limit, isWanted });

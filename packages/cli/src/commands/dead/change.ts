@@ -76,6 +76,6 @@ function groupByQueue(letters: readonly Letter[]): ReadonlyMap<string, readonly 
 
 async function describe(client: Client<false, boolean>, queues: readonly string[]): Promise<string> {
   const depths = await Promise.all(queues.map((queue) => client.queues.depth(queue)));
-  const total = depths.reduce((sum, { dead }) => sum + dead, 0);
+  const total = depths.reduce((sum, { dead = 0 }) => sum + dead, 0);
   return `Drop ${countOf(total, "dead letter")} of ${queues.length === 0 ? "no queue" : queues.join(", ")} for good?`;
 }

@@ -31,7 +31,10 @@ export type BrokerNeed =
   | "deliveryCount"
   | "deadLetters"
   | "dedupe"
+  /** Every section, and the list of queues, can be looked into. */
   | "inspection"
+  /** The dead letters can. */
+  | "dead-inspection"
   | BrokerFault;
 
 const faults: readonly BrokerNeed[] = ["restart", "outage", "freeze", "cutNextReply", "insertRaw", "crash"];
@@ -43,9 +46,19 @@ export function lackOf(harness: BrokerHarness, broker: Broker, need: BrokerNeed)
     return capabilities.delivery === need ? undefined : `the broker delivers ${capabilities.delivery}`;
   }
   if (need === "one-receiver") return capabilities.receivers === "one" ? undefined : "every worker receives";
+  if (need === "inspection" || need === "dead-inspection") return lackOfInspection(broker, need);
   if (!isFault(need)) return capabilities[need] === "refused" ? `the broker refuses ${need}` : undefined;
   expectOffered(harness, need);
   return undefined;
+}
+
+function lackOfInspection(
+  { capabilities: { inspection, inspects } }: Broker,
+  need: "inspection" | "dead-inspection",
+): string | undefined {
+  if (inspection === "refused") return "the broker refuses inspection";
+  if (inspects === undefined || (need === "dead-inspection" && inspects.includes("dead"))) return undefined;
+  return `the broker can look into nothing but ${inspects.join(", ")}`;
 }
 
 function isFault(need: BrokerNeed): need is BrokerFault {

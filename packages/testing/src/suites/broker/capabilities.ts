@@ -39,6 +39,7 @@ export const capabilitiesTopic: BrokerTopic = {
     { name: "a retry with a delay waits, or settle rejects with UNSUPPORTED_CAPABILITY", check: retryDelayOrRefusal },
     { name: "reject keeps a dead letter, or only counts", check: deadLettersOrNot },
     { name: "admin is there, or absent", check: adminOrNot },
+    { name: "what admin does not look into is refused with UNSUPPORTED_CAPABILITY", check: uninspectedIsRefused },
     {
       name: "companions share their data, and the close of one leaves the other open",
       check: companionsAreIndependent,
@@ -164,6 +165,22 @@ async function adminOrNot(scene: BrokerScene): Promise<void> {
   else expect(scene.broker.admin).toBeTypeOf("object");
 }
 
+async function uninspectedIsRefused(scene: BrokerScene): Promise<void> {
+  const { admin } = scene.broker;
+  if (admin === undefined) return;
+  const { queue } = scene;
+  const refusal = { code: "UNSUPPORTED_CAPABILITY", retryable: false };
+  if (!scene.inspects("queues")) await expect(admin.queues()).rejects.toMatchObject(refusal);
+  for (const section of ["ready", "delayed", "running", "dead"] as const) {
+    if (scene.inspects(section)) continue;
+    await expect(admin.list(queue, { section, limit: 1 }), `list of ${section}`).rejects.toMatchObject(refusal);
+    await expect(admin.read(queue, section, "key"), `read of ${section}`).rejects.toMatchObject(refusal);
+    if (section === "running") continue;
+    await expect(admin.remove(queue, section, ["key"]), `remove of ${section}`).rejects.toMatchObject(refusal);
+    await expect(admin.purge(queue, section), `purge of ${section}`).rejects.toMatchObject(refusal);
+  }
+}
+
 async function companionsAreIndependent(scene: BrokerScene): Promise<void> {
   const offer = scene.broker.companions?.results;
   if (offer !== undefined) {
@@ -171,7 +188,8 @@ async function companionsAreIndependent(scene: BrokerScene): Promise<void> {
     const outcome = createOutcome({ id: scene.newQueue() });
     await first.store([outcome]);
     await first.close();
-    expect((await second.get([outcome.id])).map((found) => found?.id)).toEqual([outcome.id]);
+    const found = await second.get([outcome.id]);
+    expect(found.map((one) => one?.id)).toEqual([second.capabilities.kept === false ? undefined : outcome.id]);
   }
   const offerState = scene.broker.companions?.state;
   if (offerState === undefined) return;

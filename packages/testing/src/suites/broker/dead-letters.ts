@@ -5,7 +5,7 @@ import { expectSameMessage, messageOf, rejection } from "./messages.ts";
 
 export const deadLettersTopic: BrokerTopic = {
   name: "dead letters",
-  needs: ["at-least-once", "deadLetters", "inspection"],
+  needs: ["at-least-once", "deadLetters", "dead-inspection"],
   rules: [
     { name: "reject keeps the message with its reason, once", check: keepsReason },
     { name: "a rejected message is not delivered again", check: notAgain },

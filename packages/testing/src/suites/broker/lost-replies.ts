@@ -21,7 +21,7 @@ export const lostRepliesTopic: BrokerTopic = {
     { name: "of extend: the delivery is still its owner's", needs: ["lease"], check: ofExtend },
     { name: "of ack: the message is gone", check: ofAck },
     { name: "of retry: the next hop is there, once", needs: ["redelivery"], check: ofRetry },
-    { name: "of reject: the dead letter is there, once", needs: ["deadLetters", "inspection"], check: ofReject },
+    { name: "of reject: the dead letter is there, once", needs: ["deadLetters", "dead-inspection"], check: ofReject },
     { name: "of release: the message is there, once", needs: ["redelivery"], check: ofRelease },
   ],
 };

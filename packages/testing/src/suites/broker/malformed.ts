@@ -40,7 +40,7 @@ export const malformedTopic: BrokerTopic = {
     { name: "neighbours are delivered", check: neighboursArrive },
     {
       name: "reject keeps these very bytes in the dead letters, once, and nothing turns hot",
-      needs: ["deadLetters", "inspection"],
+      needs: ["deadLetters", "dead-inspection"],
       check: rejectedOnce,
     },
     { name: "can be listed while it waits", needs: ["inspection"], check: listed },

@@ -1,4 +1,4 @@
-import type { Message, OutgoingMessage } from "@taskferry/core";
+import type { Message, OutgoingMessage, QueueDepth } from "@taskferry/core";
 import { expect } from "vitest";
 import { elapse, eventually } from "../patience.ts";
 import type { BrokerScene } from "./broker-scene.ts";
@@ -89,9 +89,8 @@ async function delayedJoinsBand(scene: BrokerScene): Promise<void> {
   const urgent: OutgoingMessage = { message: scene.message({ priority: 9 }), delay: 50 };
   await scene.publish(...scene.messages(40, { priority: 4 }), urgent);
   await elapse(50 + scene.capabilities.delayResolution);
-  const { admin } = scene.broker;
-  const isDue = (depth: { readonly delayed: number }) => depth.delayed === 0;
-  if (admin !== undefined) await eventually(() => admin.depth(scene.queue), isDue, scene.lateness);
+  const isDue = (depth: QueueDepth) => depth.delayed === 0;
+  if (scene.inspects("delayed")) await eventually(() => scene.admin.depth(scene.queue), isDue, scene.lateness);
   const taken = await takeInTurn(scene, 9);
   expect(
     taken.map(({ id }) => id),

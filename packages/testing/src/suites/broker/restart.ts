@@ -22,7 +22,7 @@ export const restartTopic: BrokerTopic = {
     { name: "a delay goes on", needs: ["durable", "delay"], check: delayGoesOn },
     {
       name: "dead letters are still there, with their reasons",
-      needs: ["durable", "deadLetters", "inspection"],
+      needs: ["durable", "deadLetters", "dead-inspection"],
       check: deadStay,
     },
     {

@@ -9,7 +9,7 @@ import { work } from "./programs/tasks.ts";
 
 export const badInputTopic: FaultTopic = {
   name: "bad input",
-  needs: ["insertRaw", "at-least-once", "deadLetters", "inspection"],
+  needs: ["insertRaw", "at-least-once", "deadLetters", "dead-inspection"],
   rules: [
     {
       name: "reaches the dead letters once, with its reason and its very bytes, while the worker lives and the neighbours finish",

@@ -15,7 +15,7 @@ export const crashesTopic: FaultTopic = {
       needs: ["server"],
       check: ofTheServer,
     },
-    { name: "of a producer, which then enqueues all again, doubles nothing", check: ofAProducer },
+    { name: "of a producer, which then enqueues all again, doubles nothing", needs: ["dedupe"], check: ofAProducer },
   ],
 };
 

@@ -32,7 +32,8 @@ export type FaultNeed =
   | "redelivery"
   | "deliveryCount"
   | "deadLetters"
-  | "inspection";
+  | "dedupe"
+  | "dead-inspection";
 
 const places = {
   processes: "module",
@@ -49,6 +50,11 @@ export function lackOf(
 ): string | undefined {
   if (need === "state") return state === undefined ? "there is no state store" : undefined;
   if (need === "at-least-once") return capabilities.delivery === need ? undefined : "the broker delivers at most once";
+  if (need === "dead-inspection") {
+    const { inspection, inspects } = capabilities;
+    const isInspected = inspection !== "refused" && (inspects?.includes("dead") ?? true);
+    return isInspected ? undefined : "the broker does not look into dead letters";
+  }
   if (!isOffer(need)) return capabilities[need] === "refused" ? `the broker refuses ${need}` : undefined;
   if (subject[places[need]] !== undefined) return undefined;
   throw new Error(

@@ -6,7 +6,7 @@ import { crash, work } from "./programs/tasks.ts";
 
 export const poisonTopic: FaultTopic = {
   name: "poison",
-  needs: ["processes", "at-least-once", "redelivery", "deliveryCount", "deadLetters", "inspection"],
+  needs: ["processes", "at-least-once", "redelivery", "deliveryCount", "deadLetters", "dead-inspection"],
   rules: [
     {
       name: "a task that kills its worker each time ends in the dead letters, and takes no other with it",

@@ -6,6 +6,7 @@ import type { ResultScene, ResultTopic } from "./result-scene.ts";
 
 export const getTopic: ResultTopic = {
   name: "get",
+  needs: ["kept"],
   rules: [
     { name: "answers per id and in order, undefined for none", check: answersInOrder },
     { name: "an empty batch is answered by []", check: emptyBatch },
@@ -15,6 +16,7 @@ export const getTopic: ResultTopic = {
 
 export const ttlTopic: ResultTopic = {
   name: "ttl",
+  needs: ["kept"],
   rules: [
     { name: "an outcome is kept for its ttl, and reads as none afterwards", check: expires },
     { name: "counts from when it was stored, whoever loses against it later", check: countsFromStore },
@@ -27,6 +29,7 @@ export const ttlTopic: ResultTopic = {
 
 export const deleteTopic: ResultTopic = {
   name: "delete",
+  needs: ["kept"],
   rules: [
     { name: "says how many there were, and removes them for all", check: removes },
     { name: "after it, the id is free again, for a lower run as well", check: freeAfterDelete },

@@ -22,13 +22,16 @@ export interface ResultTiming {
 }
 
 /** What a rule cannot do without: a capability, or a fault. */
-export type ResultNeed = "durable" | Fault;
+export type ResultNeed = "durable" | "kept" | "not kept" | Fault;
 
 export type ResultTopic = Topic<ResultScene, ResultNeed>;
 
 /** Why a rule with this need does not apply to the backend; throws when the harness should offer it and does not. */
 export function lackOfResults(scene: ResultScene, need: ResultNeed): string | undefined {
   if (need === "durable") return scene.backend.capabilities.durable ? undefined : "outcomes end with the process";
+  const isKept = scene.backend.capabilities.kept ?? true;
+  if (need === "kept") return isKept ? undefined : "outcomes are not kept";
+  if (need === "not kept") return isKept ? "outcomes are kept" : undefined;
   expectOffered(scene.harness, need);
   return undefined;
 }
@@ -64,13 +67,18 @@ export class ResultScene implements ConnectableScene<ResultBackend> {
   }
 
   callAll(backend: ResultBackend): Readonly<Record<string, Promise<unknown>>> {
-    const outcome = createOutcome({ id: "call-all" });
+    const outcome = this.outcomeFor(backend, { id: "call-all" });
     return {
       store: backend.store([outcome]),
       get: backend.get(["unknown"]),
       wait: backend.wait(outcome.id, { signal: AbortSignal.timeout(this.timing.slack) }),
       delete: backend.delete(["unknown"]),
     };
+  }
+
+  /** An outcome that this value will hear of, whether outcomes are kept or sent. */
+  outcomeFor({ replyTo }: ResultBackend, fields: Partial<StoredOutcome> = {}): StoredOutcome {
+    return createOutcome(replyTo === undefined ? fields : { replyTo, ...fields });
   }
 
   newId(): string {

@@ -8,6 +8,7 @@ const largestTestedOutcome = 64 * 1024 * 1024;
 
 export const storeTopic: ResultTopic = {
   name: "store",
+  needs: ["kept"],
   rules: [
     { name: "every field and every byte of every kind of outcome survives", check: allSurvive },
     { name: "resolves to the given object itself where it won", check: winnerIsItself },

@@ -6,6 +6,7 @@ import { registerRules, type Skip } from "../rulebook.ts";
 import { resultFreezeTopic, resultLostReplyTopic, resultOutageTopic, resultRestartTopic } from "./faults.ts";
 import { deleteTopic, getTopic, ttlTopic } from "./read.ts";
 import { lackOfResults, type ResultHarness, ResultScene, type ResultTiming, type ResultTopic } from "./result-scene.ts";
+import { sentTopic } from "./sent.ts";
 import { storeTopic } from "./store.ts";
 import { waitTopic } from "./wait.ts";
 
@@ -56,6 +57,7 @@ function resultTopics(): readonly ResultTopic[] {
     getTopic,
     ttlTopic,
     waitTopic,
+    sentTopic,
     deleteTopic,
     resultOutageTopic,
     resultFreezeTopic,
@@ -71,6 +73,8 @@ async function describesItself(scene: ResultScene): Promise<void> {
   expect(structuredClone(capabilities)).toEqual(capabilities);
   expect([typeof capabilities.durable, typeof capabilities.shared]).toEqual(["boolean", "boolean"]);
   expect(capabilities.maxOutcomeBytes).toBeTypeOf("number");
+  if (capabilities.kept === false)
+    expect(scene.backend.replyTo, "an address for what is not kept").toBeTypeOf("string");
 }
 
 async function stateWorks(scene: ResultScene): Promise<void> {

@@ -1,5 +1,5 @@
 import { getEventListeners, setMaxListeners } from "node:events";
-import { monotonicNow, type ResultBackend } from "@taskferry/core";
+import { monotonicNow } from "@taskferry/core";
 import { expect } from "vitest";
 import { busyShare, elapse, isSettled, within } from "../patience.ts";
 import { createOutcome, expectSameOutcome } from "./outcomes.ts";
@@ -11,13 +11,13 @@ const pushed = 500;
 export const waitTopic: ResultTopic = {
   name: "wait",
   rules: [
-    { name: "resolves at once where the outcome stands already", check: standsAlready },
+    { name: "resolves at once where the outcome stands already", needs: ["kept"], check: standsAlready },
     { name: "resolves when another process stores the outcome", check: waitsForStore },
     { name: "is pushed, not polled", check: isPushed },
     { name: "misses nothing that is stored at the same moment, in 100 rounds", check: missesNothing },
     { name: "an outcome of a lower run does not count", check: lowerDoesNotCount },
-    { name: "gives the winner, not the last who stored", check: givesWinner },
-    { name: "200 waits on one id all resolve", check: manyOnOne },
+    { name: "gives the winner, not the last who stored", needs: ["kept"], check: givesWinner },
+    { name: "200 waits on one id all resolve", needs: ["kept"], check: manyOnOne },
     { name: "500 waits on 500 ids each get their own", check: manyIds },
     { name: "many waits share one connection", check: shareConnection },
     { name: "rejects with the signal's reason, and at once when it has aborted before", check: rejectsWithReason },
@@ -40,7 +40,7 @@ async function standsAlready(scene: ResultScene): Promise<void> {
 
 async function waitsForStore(scene: ResultScene): Promise<void> {
   const other = await scene.anotherProcess();
-  const outcome = createOutcome();
+  const outcome = scene.outcomeFor(other);
   const waiting = scene.wait(outcome.id, { backend: other });
   await elapse(100);
   expect(await isSettled(waiting), "the wait has ended already").toBe(false);
@@ -52,7 +52,7 @@ async function isPushed(scene: ResultScene): Promise<void> {
   const other = await scene.anotherProcess();
   const delays: number[] = [];
   for (let round = 0; round < 5; round += 1) {
-    const outcome = createOutcome();
+    const outcome = scene.outcomeFor(other);
     const waiting = scene.wait(outcome.id, { backend: other });
     await elapse(100 + 40 * round);
     const start = monotonicNow();
@@ -69,7 +69,7 @@ async function missesNothing(scene: ResultScene): Promise<void> {
   const other = await scene.anotherProcess();
   const start = monotonicNow();
   for (let round = 0; round < 100; round += 1) {
-    const outcome = createOutcome();
+    const outcome = scene.outcomeFor(other);
     const waiting = scene.wait(outcome.id, { backend: other });
     if (round % 3 === 1) await new Promise((resolve) => setImmediate(resolve));
     if (round % 3 === 2) await elapse(round % 4);
@@ -81,12 +81,12 @@ async function missesNothing(scene: ResultScene): Promise<void> {
 
 async function lowerDoesNotCount(scene: ResultScene): Promise<void> {
   const other = await scene.anotherProcess();
-  const lower = createOutcome({ run: 1 });
+  const lower = scene.outcomeFor(other, { run: 1 });
   await scene.backend.store([lower]);
   const waiting = scene.wait(lower.id, { backend: other, run: 2 });
   await elapse(100);
   expect(await isSettled(waiting), "the wait has ended with a lower run").toBe(false);
-  const higher = createOutcome({ id: lower.id, run: 3 });
+  const higher = scene.outcomeFor(other, { id: lower.id, run: 3 });
   await scene.backend.store([higher]);
   expectSameOutcome(await waiting, higher);
   expectSameOutcome(await scene.wait(lower.id, { backend: other, run: 3 }), higher);
@@ -117,7 +117,7 @@ async function manyOnOne(scene: ResultScene): Promise<void> {
 
 async function manyIds(scene: ResultScene): Promise<void> {
   const other = await scene.anotherProcess();
-  const outcomes = Array.from({ length: 500 }, () => createOutcome());
+  const outcomes = Array.from({ length: 500 }, () => scene.outcomeFor(other));
   const waiting = outcomes.map(({ id }) => scene.wait(id, { backend: other }));
   for (let start = 0; start < 500; start += 100) await scene.backend.store(outcomes.slice(start, start + 100));
   for (const [index, found] of (await Promise.all(waiting)).entries()) {
@@ -126,7 +126,7 @@ async function manyIds(scene: ResultScene): Promise<void> {
 }
 
 async function shareConnection(scene: ResultScene): Promise<void> {
-  await within(scene.wait((await storeOne(scene.backend)).id), scene.timing.slack, "a first wait");
+  await within(scene.wait((await storeOne(scene)).id), scene.timing.slack, "a first wait");
   const before = sockets();
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
@@ -138,9 +138,9 @@ async function shareConnection(scene: ResultScene): Promise<void> {
   await ended;
 }
 
-async function storeOne(backend: ResultBackend) {
-  const outcome = createOutcome();
-  await backend.store([outcome]);
+async function storeOne(scene: ResultScene) {
+  const outcome = scene.outcomeFor(scene.backend);
+  await scene.backend.store([outcome]);
   return outcome;
 }
 
@@ -159,7 +159,7 @@ async function rejectsWithReason(scene: ResultScene): Promise<void> {
 }
 
 async function abortEndsNoOther(scene: ResultScene): Promise<void> {
-  const outcome = createOutcome();
+  const outcome = scene.outcomeFor(scene.backend);
   const controller = new AbortController();
   const aborted = Promise.allSettled([scene.backend.wait(outcome.id, { signal: controller.signal })]);
   const waiting = scene.wait(outcome.id);
@@ -174,7 +174,7 @@ async function leavesNoListener(scene: ResultScene): Promise<void> {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
   for (let round = 0; round < 20; round += 1) {
-    const outcome = createOutcome();
+    const outcome = scene.outcomeFor(scene.backend);
     const waiting = scene.backend.wait(outcome.id, { signal: controller.signal });
     await scene.backend.store([outcome]);
     await within(waiting, scene.timing.slack, "the wait to end");

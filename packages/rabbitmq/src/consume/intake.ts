@@ -1,0 +1,216 @@
+import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
+import { onError } from "../driver.ts";
+import type { Link } from "../link.ts";
+import { type Band, bands } from "../topology/names.ts";
+
+export interface IntakeParts {
+  readonly link: Link;
+  readonly model: ChannelModel;
+  /** The name of a band's queue on the server. */
+  readonly nameOf: (band: Band) => string;
+  readonly onArrival: () => void;
+  /** The server ended a subscription, such as when its queue was deleted. */
+  readonly onCancelled: () => void;
+  /** The channel is gone, and all that was delivered on it is with the server again. */
+  readonly onLost: (error: Error | undefined) => void;
+}
+
+/** One message that was delivered on one channel and not settled there. */
+export interface Held {
+  readonly intake: Intake;
+  readonly band: Band;
+  readonly raw: ConsumeMessage;
+  /** By which subscription it came. */
+  readonly consumerTag: string;
+  /** Whether a settlement of it is under way, or done. */
+  isEnding: boolean;
+}
+
+interface Subscription {
+  readonly band: Band;
+  readonly prefetch: number;
+  outstanding: number;
+}
+
+/** One channel of a consumer: what comes in on it, and what is acknowledged there and nowhere else. */
+export class Intake {
+  isAlive = true;
+  readonly #parts: IntakeParts;
+  readonly #channel: Channel;
+  /** All that is delivered and not settled, by delivery tag, in order. */
+  readonly #open = new Map<number, Held>();
+  readonly #waiting: Readonly<Record<Band, Held[]>> = { 0: [], 1: [], 2: [] };
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #lastArrival: Record<Band, number> = { 0: 0, 1: 0, 2: 0 };
+  #nextTag = 1;
+  #prefetch = 1;
+  #error: Error | undefined;
+
+  private constructor(parts: IntakeParts, channel: Channel) {
+    this.#parts = parts;
+    this.#channel = channel;
+    onError(channel, (error) => {
+      this.#error = error;
+    });
+    channel.once("close", () => this.#onClose());
+  }
+
+  static async open(parts: IntakeParts): Promise<Intake> {
+    const opening = parts.model.createChannel();
+    return new Intake(parts, await parts.link.answer(opening, "the opening of a channel"));
+  }
+
+  get isSubscribed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  /** How many wait to be taken. */
+  get buffered(): number {
+    return bands.reduce<number>((sum, band) => sum + this.#waiting[band].length, 0);
+  }
+
+  /** When something last came from a band, by the clock of `performance.now()`. */
+  lastArrival(band: Band): number {
+    return this.#lastArrival[band];
+  }
+
+  hasWaiting(band: Band): boolean {
+    return this.#waiting[band].length > 0;
+  }
+
+  shift(band: Band): Held | undefined {
+    return this.#waiting[band].shift();
+  }
+
+  /** Takes back all that waits, to be handed back. */
+  takeBuffered(): readonly Held[] {
+    return bands.flatMap((band) => this.#waiting[band].splice(0));
+  }
+
+  /** How many a band may have under way at once, and how many more the server may send. */
+  creditOf(band: Band): { readonly total: number; readonly left: number } {
+    let total = 0;
+    let left = 0;
+    for (const { band: of, prefetch, outstanding } of this.#subscriptions.values()) {
+      if (of !== band) continue;
+      total += prefetch;
+      left += prefetch - outstanding;
+    }
+    return { total, left };
+  }
+
+  subscriptionsOf(band: Band): number {
+    return [...this.#subscriptions.values()].filter((subscription) => subscription.band === band).length;
+  }
+
+  /** Has the server send up to `prefetch` more from these bands, the first one first. */
+  async subscribe(wanted: readonly Band[], prefetch: number): Promise<void> {
+    this.#prefetch = prefetch;
+    // One behind the other, with nothing in between: the limit is for the subscriptions that follow it.
+    const limiting = this.#channel.prefetch(prefetch);
+    const consuming = wanted.map((band) => this.#consume(band, prefetch));
+    await this.#parts.link.answer(Promise.all([limiting, ...consuming]), "a subscription");
+  }
+
+  /** Ends all subscriptions. What was sent before has come in when it resolves. */
+  async unsubscribe(): Promise<void> {
+    const tags = [...this.#subscriptions.keys()];
+    this.#subscriptions.clear();
+    await this.#parts.link.answer(
+      Promise.all(tags.map((tag) => this.#channel.cancel(tag))),
+      "the end of a subscription",
+    );
+  }
+
+  /** Asks for one message. Answers whether there was one. */
+  async fetch(band: Band): Promise<boolean> {
+    const getting = this.#channel.get(this.#parts.nameOf(band), { noAck: false });
+    const message = await this.#parts.link.answer(getting, "a fetch");
+    if (message === false) return false;
+    this.#arrive(band, message as unknown as ConsumeMessage, "");
+    return true;
+  }
+
+  /** Acknowledges these. All up to the last of a completed beginning in one, the others one by one. */
+  ack(ended: readonly Held[]): void {
+    if (!this.isAlive) return;
+    const tags = new Set(ended.map((held) => held.raw.fields.deliveryTag));
+    let last: ConsumeMessage | undefined;
+    let count = 0;
+    for (const [tag, held] of this.#open) {
+      if (!tags.delete(tag)) break;
+      this.#forget(tag, held);
+      last = held.raw;
+      count += 1;
+    }
+    if (last !== undefined) this.#channel.ack(last, count > 1);
+    for (const tag of tags) {
+      const held = this.#open.get(tag);
+      if (held === undefined) continue;
+      this.#forget(tag, held);
+      this.#channel.ack(held.raw);
+    }
+  }
+
+  /** Puts it back into its queue; the server counts that. */
+  giveBack(held: Held): void {
+    if (!this.isAlive) return;
+    this.#forget(held.raw.fields.deliveryTag, held);
+    this.#channel.nack(held.raw, false, true);
+  }
+
+  /** Resolves once the server has come by all acknowledgements before: they have no answer of their own. */
+  async confirm(): Promise<void> {
+    await this.#parts.link.answer(this.#channel.prefetch(this.#prefetch), "acknowledgements");
+  }
+
+  async close(): Promise<void> {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    await this.#parts.link.answer(this.#channel.close(), "the end of a channel").catch(() => undefined);
+  }
+
+  async #consume(band: Band, prefetch: number): Promise<void> {
+    // The tag is chosen here, so that the first message finds its subscription.
+    const consumerTag = `${band}-${this.#nextTag++}`;
+    const subscription: Subscription = { band, prefetch, outstanding: 0 };
+    this.#subscriptions.set(consumerTag, subscription);
+    const onMessage = (message: ConsumeMessage | null): void => {
+      if (message !== null) return this.#arrive(band, message, consumerTag);
+      this.#subscriptions.delete(consumerTag);
+      this.#parts.onCancelled();
+    };
+    try {
+      await this.#channel.consume(this.#parts.nameOf(band), onMessage, { consumerTag, noAck: false });
+    } catch (error) {
+      this.#subscriptions.delete(consumerTag);
+      throw error;
+    }
+  }
+
+  #arrive(band: Band, raw: ConsumeMessage, consumerTag: string): void {
+    if (!this.isAlive) return;
+    const held: Held = { intake: this, band, raw, consumerTag, isEnding: false };
+    this.#open.set(raw.fields.deliveryTag, held);
+    this.#waiting[band].push(held);
+    this.#lastArrival[band] = performance.now();
+    const subscription = this.#subscriptions.get(consumerTag);
+    if (subscription !== undefined) subscription.outstanding += 1;
+    this.#parts.onArrival();
+  }
+
+  #forget(tag: number, { consumerTag }: Held): void {
+    this.#open.delete(tag);
+    const subscription = this.#subscriptions.get(consumerTag);
+    if (subscription !== undefined) subscription.outstanding -= 1;
+  }
+
+  #onClose(): void {
+    const wasAlive = this.isAlive;
+    this.isAlive = false;
+    this.#open.clear();
+    this.takeBuffered();
+    this.#subscriptions.clear();
+    if (wasAlive) this.#parts.onLost(this.#error);
+  }
+}
