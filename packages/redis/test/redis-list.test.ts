@@ -3,7 +3,8 @@ import { startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { redisList, redisResults, redisState } from "../src/index.ts";
-import { queueKeys } from "../src/list/keys.ts";
+import { listStorage } from "../src/list/storage.ts";
+import { queueKeys } from "../src/queue/keys.ts";
 import { privateRedis } from "./harness.ts";
 
 const server = privateRedis();
@@ -105,7 +106,7 @@ describe("the connection", () => {
     await broker.publish([{ message: message("own") }], { timeout });
     await broker.close();
     expect(client.status).toBe("ready");
-    expect(await client.llen(queueKeys("taskferry", "q").middle)).toBe(1);
+    expect(await client.llen(queueKeys(listStorage, "taskferry", "q").own.ready_middle)).toBe(1);
   });
 
   test("options of ioredis are passed through, Sentinel's among them", async () => {
@@ -124,7 +125,7 @@ describe("keys", () => {
   test("all keys of a queue are in one slot, and everything works on a cluster", async () => {
     const cluster = await startRedis({ cluster: true });
     onTestFinished(() => cluster[Symbol.asyncDispose]());
-    const keys = queueKeys("blue", "images");
+    const keys = queueKeys(listStorage, "blue", "images");
     const admin = new Redis(cluster.url);
     onTestFinished(() => admin.disconnect());
     const slots = await Promise.all(keys.all.map((key) => admin.cluster("KEYSLOT", key)));

@@ -1,16 +1,14 @@
 import { type Delivery, dedupeId, encodeMessage, type Settlement } from "@taskferry/core";
-import type { Argument, Script } from "../script.ts";
+import type { Argument } from "../script.ts";
 import { bandAndDelay } from "./band.ts";
-import { tokenOf } from "./delivery.ts";
-import { acknowledge } from "./scripts/acknowledge.ts";
-import { settle } from "./scripts/settle.ts";
+import { tokenOf } from "./token.ts";
 
 /** Messages of one call at most: Lua unpacks them on its stack. */
 export const largestBatch = 500;
 
 /** One call of a script for some of the settlements, named by their indexes. */
 export interface SettleCall {
-  readonly script: Script;
+  readonly step: "acknowledge" | "settle";
   readonly indexes: readonly number[];
   readonly args: readonly Argument[];
 }
@@ -18,16 +16,20 @@ export interface SettleCall {
 /** The commonest settlement has a script of its own. */
 export function settleCalls(settlements: readonly Settlement[], indexes: readonly number[]): readonly SettleCall[] {
   const isAck = (index: number): boolean => settlements[index]?.kind === "ack";
-  const acks = inBatches(indexes.filter(isAck)).map((batch) => ({
-    script: acknowledge,
-    indexes: batch,
-    args: batch.flatMap((index) => reference((settlements[index] as Settlement).delivery)),
-  }));
-  const others = inBatches(indexes.filter((index) => !isAck(index))).map((batch) => ({
-    script: settle,
-    indexes: batch,
-    args: batch.flatMap((index) => settleArgs(settlements[index] as Settlement)),
-  }));
+  const acks = inBatches(indexes.filter(isAck)).map(
+    (batch): SettleCall => ({
+      step: "acknowledge",
+      indexes: batch,
+      args: batch.flatMap((index) => reference((settlements[index] as Settlement).delivery)),
+    }),
+  );
+  const others = inBatches(indexes.filter((index) => !isAck(index))).map(
+    (batch): SettleCall => ({
+      step: "settle",
+      indexes: batch,
+      args: batch.flatMap((index) => settleArgs(settlements[index] as Settlement)),
+    }),
+  );
   return [...acks, ...others];
 }
 

@@ -11,16 +11,17 @@ import {
   type QueueSection,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import type { QueueKeys } from "./keys.ts";
-import { type Member, Members } from "./members.ts";
+import type { Argument } from "../script.ts";
+import { newestDead, newestKeys } from "./newest.ts";
 import type { Queues } from "./queues.ts";
-import { depth } from "./scripts/depth.ts";
-import { page } from "./scripts/page.ts";
-import { remove } from "./scripts/remove.ts";
+import type { QueueScripts } from "./scripts.ts";
+import type { QueueStorage } from "./storage.ts";
 
-export interface ListAdminParts {
+export interface QueueAdminParts {
   readonly commands: Connection;
   readonly queues: Queues;
+  readonly scripts: QueueScripts;
+  readonly storage: QueueStorage;
   readonly dedupeWindow: number;
 }
 
@@ -31,32 +32,25 @@ type PageReply = readonly [
   reasons: readonly (Buffer | null)[],
 ];
 
+type ReadReply = readonly [key?: Buffer, score?: Buffer, frame?: Buffer | null, reason?: Buffer | null];
+
 const space = Buffer.from(" ");
 
 /** Looks into the queues and removes. */
-export class ListAdmin implements BrokerAdmin {
-  readonly #commands: Connection;
-  readonly #queues: Queues;
-  readonly #members: Members;
-  readonly #dedupeWindow: number;
+export class QueueAdmin implements BrokerAdmin {
+  readonly #parts: QueueAdminParts;
 
-  constructor({ commands, queues, dedupeWindow }: ListAdminParts) {
-    this.#commands = commands;
-    this.#queues = queues;
-    this.#dedupeWindow = dedupeWindow;
-    this.#members = new Members(commands);
+  constructor(parts: QueueAdminParts) {
+    this.#parts = parts;
   }
 
   queues(): Promise<readonly string[]> {
-    return this.#queues.names();
+    return this.#parts.queues.names();
   }
 
   async depth(queue: string): Promise<Readonly<Record<QueueSection, number>>> {
-    const { all } = this.#queues.keysOf(queue);
-    const [ready = 0, delayed = 0, running = 0, dead = 0] = await this.#commands.run<readonly number[]>(depth, {
-      keys: all,
-      args: [],
-    });
+    const counts = await this.#run<readonly number[]>("depth", queue, []);
+    const [ready = 0, delayed = 0, running = 0, dead = 0] = counts;
     return { ready, delayed, running, dead };
   }
 
@@ -64,11 +58,9 @@ export class ListAdmin implements BrokerAdmin {
     queue: string,
     { section, limit, cursor }: { readonly section: QueueSection; readonly limit: number; readonly cursor?: string },
   ): Promise<QueuePage> {
-    const { all } = this.#queues.keysOf(queue);
-    const [keys, places, frames, reasons] = await this.#commands.run<PageReply>(page, {
-      keys: all,
-      args: [section, limit + 1, ...(cursor === undefined ? [] : readCursor(section, cursor))],
-    });
+    const start = cursor === undefined ? [] : this.#readCursor(section, cursor);
+    const args = [section, limit + 1, ...start];
+    const [keys, places, frames, reasons] = await this.#run<PageReply>("page", queue, args);
     const entries = keys.slice(0, limit).flatMap((name, index) => {
       const key = fromBytes(name);
       const at = section === "ready" ? undefined : Number(places[index]);
@@ -80,9 +72,14 @@ export class ListAdmin implements BrokerAdmin {
   }
 
   async read(queue: string, section: QueueSection, key: string): Promise<QueueEntry | undefined> {
-    const keys = this.#queues.keysOf(queue);
-    const member = await this.#members.find(keys, section, key);
-    return member === undefined ? undefined : this.#readEntry(keys, section, member);
+    const { commands, queues } = this.#parts;
+    const keys = queues.keysOf(queue);
+    const meant = section === "dead" ? newestDead(commands, keys, key) : newestKeys(commands, keys, key);
+    const args = [section, ...(await meant).map(toBytes)];
+    const [found, score, frame, reason] = await this.#run<ReadReply>("read", queue, args);
+    if (found === undefined) return undefined;
+    const at = section === "ready" ? undefined : Number(score);
+    return toEntries(section, { key: fromBytes(found), at }, { frame, reason })[0];
   }
 
   async remove(queue: string, section: QueueSection, keys: readonly string[]): Promise<number> {
@@ -98,21 +95,30 @@ export class ListAdmin implements BrokerAdmin {
     }
   }
 
-  #remove(queue: string, args: readonly (string | Buffer)[]): Promise<number> {
-    return this.#commands.run(remove, { keys: this.#queues.keysOf(queue).all, args: [this.#dedupeWindow, ...args] });
+  #remove(queue: string, args: readonly Argument[]): Promise<number> {
+    return this.#run("remove", queue, [this.#parts.dedupeWindow, ...args]);
   }
 
-  async #readEntry(keys: QueueKeys, section: QueueSection, member: Member): Promise<QueueEntry | undefined> {
-    const isDead = section === "dead";
-    const field = toBytes(member.key);
-    const read = (hash: string): Promise<Buffer | null> =>
-      this.#commands.call((client) => client.hgetBuffer(hash, field));
-    const [frame, reason] = await Promise.all([
-      read(isDead ? keys.deadMessage : keys.message),
-      isDead ? read(keys.deadReason) : null,
-    ]);
-    return toEntries(section, member, { frame, reason })[0];
+  #run<T>(step: keyof QueueScripts, queue: string, args: readonly Argument[]): Promise<T> {
+    const { commands, queues, scripts } = this.#parts;
+    return commands.run(scripts[step], { keys: queues.keysOf(queue).all, args });
   }
+
+  /** @throws OptionError `OPTION_INVALID`. */
+  #readCursor(section: QueueSection, cursor: string): readonly Argument[] {
+    const bytes = Buffer.from(cursor, "base64url");
+    const text = bytes.toString("latin1");
+    const [, ...places] = (section === "ready" ? /^([012]) (\S+) / : /^(\d[\d.e+]*) /).exec(text) ?? [];
+    const isKnown = section === "ready" ? this.#parts.storage.position.test(places[1] ?? "") : places.length > 0;
+    if (isKnown) return [...places, bytes.subarray(`${places.join(" ")} `.length)];
+    throw new OptionError("OPTION_INVALID", `Expected a cursor that list gave for ${section}, got ${inspect(cursor)}.`);
+  }
+}
+
+/** An entry's name; `at` is its score where it has one. Foreign bytes may be keys, so they are latin1, byte by byte. */
+interface Member {
+  readonly key: string;
+  readonly at: number | undefined;
 }
 
 /** What is stored of a member; the driver says null for what is not there. */
@@ -123,10 +129,8 @@ interface Stored {
 
 /** One entry, or none for what was gone when it was read. */
 function toEntries(section: QueueSection, { key, at }: Member, { frame, reason }: Stored): readonly QueueEntry[] {
-  // What some other program pushed into a list has no bytes but its own.
-  const bytes = frame ?? (section === "ready" ? toBytes(key) : undefined);
-  if (bytes === undefined) return [];
-  const entry = { key, bytes, ...readMessage(bytes) };
+  if (frame === undefined || frame === null) return [];
+  const entry = { key, bytes: frame, ...readMessage(frame) };
   if (section !== "dead") return [at === undefined ? entry : { ...entry, dueAt: at }];
   return [reason ? { ...entry, reason: JSON.parse(reason.toString()) as DeadLetterReason } : entry];
 }
@@ -138,17 +142,6 @@ function readMessage(bytes: Buffer): { readonly message?: Message } {
     if (isTaskferryError(error)) return {};
     throw error;
   }
-}
-
-/** @throws OptionError `OPTION_INVALID`. */
-function readCursor(section: QueueSection, cursor: string): readonly (string | Buffer)[] {
-  const bytes = Buffer.from(cursor, "base64url");
-  const places = section === "ready" ? /^([012]) (\d+) / : /^(\d[\d.e+]*) /;
-  const found = places.exec(bytes.toString("latin1"));
-  if (found === null) {
-    throw new OptionError("OPTION_INVALID", `Expected a cursor that list gave for ${section}, got ${inspect(cursor)}.`);
-  }
-  return [...found.slice(1), bytes.subarray(found[0].length)];
 }
 
 function toBytes(key: string): Buffer {

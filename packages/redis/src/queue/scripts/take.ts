@@ -1,15 +1,10 @@
-import type { Script } from "../../script.ts";
-import { keyNames } from "../keys.ts";
-import { bands } from "./bands.ts";
-import { tombstones } from "./tombstones.ts";
-
 /** Moves due delayed messages to the back, and messages whose lease has ended to the front, of their band. */
 const promote = `
 local function promote()
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)
   if #due > 0 then
     redis.call('ZREM', delayed, unpack(due))
-    for _, key in ipairs(due) do redis.call('RPUSH', ready[band_of(key)], key) end
+    ripen(due)
   end
   local ended = redis.call('ZRANGEBYSCORE', lease, '-inf', now, 'LIMIT', 0, 500)
   if #ended > 0 then
@@ -17,9 +12,40 @@ local function promote()
     redis.call('HDEL', owner, unpack(ended))
     for i = #ended, 1, -1 do
       redis.call('HINCRBY', count, ended[i], 1)
-      redis.call('LPUSH', ready[band_of(ended[i])], ended[i])
+      hand_back(ended[i])
     end
   end
+end
+`;
+
+/** Takes at most so many messages: those of higher bands first, yet one in eight, counted over all takes, from a lower one that waits. */
+const choose = `
+local function choose(max)
+  local keys = {}
+  local low, middle, high = waits(0), waits(1), waits(2)
+  if not high and not low then
+    if middle then pop(1, max, keys) end
+    return keys
+  end
+  local lower, round = 0, 0
+  if high and (middle or low) or middle and low then
+    local before = redis.call('INCRBY', turn, max) - max
+    round = math.floor((before + max) / 8)
+    lower = round - math.floor(before / 8)
+  end
+  local function fill(value, number)
+    if number > 0 then pop(value, number, keys) end
+  end
+  if high then
+    fill(2, max - lower)
+    -- The two lower bands take turns.
+    fill((not middle or low and round % 2 == 0) and 0 or 1, lower)
+  else
+    fill(1, max - lower)
+    fill(0, lower)
+  end
+  for value = 2, 0, -1 do fill(value, max - #keys) end
+  return keys
 end
 `;
 
@@ -30,55 +56,27 @@ end
  * messages, each with a whole lease: its first reply may have been lost, and it may come when that lease is nearly over.
  * A request that arrives when a later one has been answered, from a connection given up since, gets nothing.
  */
-export const take: Script = {
-  name: "taskferryListTake",
-  lua: `${keyNames}${bands}${tombstones}${promote}
+export const take = `${promote}${choose}
 begin_to_write()
 rotate(tonumber(ARGV[5]))
-local request = KEYS[19]
-local max = tonumber(ARGV[1])
+local request = KEYS[#KEYS]
 local token = ARGV[3] .. ' ' .. ARGV[4]
 local keys = {}
 local deadline = now + tonumber(ARGV[2])
 local answered = tonumber(redis.call('GET', request) or '0')
 local asked = tonumber(ARGV[4])
+taker = ARGV[3]
 if asked == answered then
-  local held = redis.call('HGETALL', owner)
-  for i = 1, #held, 2 do
-    if held[i + 1] == token then
-      keys[#keys + 1] = held[i]
-      redis.call('ZADD', lease, deadline, held[i])
+  local all = redis.call('HGETALL', owner)
+  for i = 1, #all, 2 do
+    if all[i + 1] == token then
+      keys[#keys + 1] = all[i]
+      redis.call('ZADD', lease, deadline, all[i])
     end
   end
 elseif asked > answered then
   promote()
-  local function pop(value, number)
-    local popped = number > 0 and redis.call('LPOP', ready[value], number)
-    if popped then for _, key in ipairs(popped) do keys[#keys + 1] = key end end
-  end
-  local low = redis.call('LLEN', ready[0])
-  local middle = redis.call('LLEN', ready[1])
-  local high = redis.call('LLEN', ready[2])
-  if high == 0 and low == 0 then
-    pop(1, max)
-  else
-    -- One in eight comes from a lower band that waits, counted over all takes.
-    local lower, round = 0, 0
-    if high > 0 and middle + low > 0 or high == 0 and middle > 0 and low > 0 then
-      local before = redis.call('INCRBY', turn, max) - max
-      round = math.floor((before + max) / 8)
-      lower = round - math.floor(before / 8)
-    end
-    if high > 0 then
-      pop(2, math.max(0, max - lower))
-      -- The two lower bands take turns.
-      pop((middle == 0 or low > 0 and round % 2 == 0) and 0 or 1, lower)
-    else
-      pop(1, math.max(0, max - lower))
-      pop(0, lower)
-    end
-    for value = 2, 0, -1 do pop(value, max - #keys) end
-  end
+  keys = choose(tonumber(ARGV[1]))
   if #keys > 0 then
     local leases, owners = {}, {}
     for i, key in ipairs(keys) do
@@ -91,8 +89,7 @@ elseif asked > answered then
     redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
   end
 end
-local waiting = redis.call('LLEN', ready[2]) + redis.call('LLEN', ready[1]) + redis.call('LLEN', ready[0])
-if waiting > 0 then wake() end
+if waits(2) or waits(1) or waits(0) then wake() end
 if #keys == 0 then
   local next = -1
   for _, set in ipairs({ delayed, lease }) do
@@ -104,16 +101,7 @@ if #keys == 0 then
   end
   return { keys, keys, keys, next }
 end
-local frames = redis.call('HMGET', messages, unpack(keys))
-for i, key in ipairs(keys) do
-  if not frames[i] then
-    -- Pushed into the list by somebody else: the list's own bytes are all there is.
-    redis.call('HSET', messages, key, key)
-    frames[i] = key
-  end
-end
 local former = redis.call('HMGET', count, unpack(keys))
 local counts = {}
 for i = 1, #keys do counts[i] = tonumber(former[i] or '0') end
-return { keys, frames, counts, -1 }`,
-};
+return { keys, frames(keys), counts, -1 }`;

@@ -1,15 +1,8 @@
-import type { Script } from "../../script.ts";
-import { keyNames } from "../keys.ts";
-import { bands, place } from "./bands.ts";
-import { tombstones } from "./tombstones.ts";
-
 /**
  * ARGV: window, then kind, key, token and three values of each: retry (key, bytes, "band delay"), reject (reason, time,
  * ""), release, abandon (hand back, counted as a delivery). Answers as `acknowledge`.
  */
-export const settle: Script = {
-  name: "taskferryListSettle",
-  lua: `${keyNames}${tombstones}${bands}${place}
+export const settle = `
 rotate(tonumber(ARGV[1]))
 local answers = {}
 local function own(key)
@@ -18,7 +11,7 @@ local function own(key)
 end
 local function back(key)
   own(key)
-  redis.call('LPUSH', ready[band_of(key)], key)
+  hand_back(key)
   wake()
 end
 local kinds = {
@@ -26,15 +19,13 @@ local kinds = {
     own(key)
     forget(key)
     redis.call('HSET', done, key, token .. ' retry')
-    if redis.call('HSETNX', messages, next, bytes) == 1 then
+    if not held({ next })[1] then
       local value, delay = string.match(where, '^(%d) (%d+)$')
-      set_band(next, value)
-      set_latest(next)
-      place(next, tonumber(value), tonumber(delay))
+      place(next, bytes, tonumber(value), tonumber(delay))
     end
   end,
   reject = function(key, token, reason, at)
-    local bytes = redis.call('HGET', messages, key)
+    local bytes = frames({ key })[1] or ''
     own(key)
     forget(key)
     redis.call('HSET', dead_message, key, bytes)
@@ -62,5 +53,4 @@ for i = 2, #ARGV, 6 do
   end
   answers[#answers + 1] = answer
 end
-return answers`,
-};
+return answers`;

@@ -11,30 +11,37 @@ import {
   type SettleResult,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
+import { toDelivery } from "../delivery.ts";
 import { longestBlock } from "../driver.ts";
 import { UnansweredError } from "../faults.ts";
-import type { Argument, Script } from "../script.ts";
-import { toDelivery, tokenOf } from "./delivery.ts";
-import { isAbortedFirst } from "./is-aborted-first.ts";
+import { isAbortedFirst } from "../is-aborted-first.ts";
+import type { Argument } from "../script.ts";
 import type { QueueKeys } from "./keys.ts";
 import { waitForMarker } from "./marker.ts";
-import { extend } from "./scripts/extend.ts";
-import { settle } from "./scripts/settle.ts";
-import { take } from "./scripts/take.ts";
+import type { QueueScripts } from "./scripts.ts";
 import { abandonArgs, inBatches, largestBatch, reference, settleCalls } from "./settle-call.ts";
+import { type Token, tokenOf } from "./token.ts";
 
-export interface ListConsumerParts extends ConsumeOptions {
+export interface QueueConsumerParts extends ConsumeOptions {
   readonly commands: Connection;
   /** A connection of this consumer's own, to block on the marker with. */
   readonly blocking: Connection;
   readonly keys: QueueKeys;
+  readonly scripts: QueueScripts;
   /** Names this consumer among all of the queue; never used before. */
   readonly id: string;
   readonly dedupeWindow: number;
+  /** Called once it has handed back what it held. */
+  readonly leave: () => Promise<void>;
   readonly onClose: () => void;
 }
 
-type TakeReply = readonly [keys: readonly Buffer[], frames: readonly Buffer[], former: readonly number[], next: number];
+type TakeReply = readonly [
+  keys: readonly Buffer[],
+  frames: readonly (Buffer | null)[],
+  former: readonly number[],
+  next: number,
+];
 
 interface Taken {
   readonly deliveries: readonly Delivery[];
@@ -52,14 +59,14 @@ function wasSent(result: PromiseSettledResult<void>): boolean {
   return result.status === "fulfilled" || result.reason instanceof UnansweredError;
 }
 
-export class ListConsumer implements Consumer {
-  readonly #parts: ListConsumerParts;
+export class QueueConsumer implements Consumer {
+  readonly #parts: QueueConsumerParts;
   readonly #held = new Set<Delivery>();
   readonly #stopped = new AbortController();
   #request = 0;
   #isClosed = false;
 
-  constructor(parts: ListConsumerParts) {
+  constructor(parts: QueueConsumerParts) {
     this.#parts = parts;
   }
 
@@ -77,12 +84,12 @@ export class ListConsumer implements Consumer {
   }
 
   async extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
-    const { commands, keys, lease } = this.#parts;
+    const { commands, keys, scripts, lease } = this.#parts;
     const lost = deliveries.filter((delivery) => !this.#isOwn(delivery));
     for (const batch of inBatches(deliveries.filter((delivery) => this.#isOwn(delivery)))) {
       const since = monotonicNow();
       const args = [lease, ...batch.flatMap(reference)];
-      const answers = await commands.run<readonly number[]>(extend, { keys: keys.all, args });
+      const answers = await commands.run<readonly number[]>(scripts.extend, { keys: keys.all, args });
       batch.forEach((delivery, index) => {
         if (answers[index] === 1) {
           delivery.leaseUntil = since + lease;
@@ -99,8 +106,8 @@ export class ListConsumer implements Consumer {
     const results: SettleResult[] = settlements.map(({ delivery }) => (this.#isOwn(delivery) ? "unknown" : "lost"));
     const own = settlements.flatMap((_, index) => (results[index] === "unknown" ? [index] : []));
     const sent = await Promise.allSettled(
-      settleCalls(settlements, own).map(async ({ script, indexes, args }) => {
-        const answers = await this.#runSettle(script, args);
+      settleCalls(settlements, own).map(async ({ step, indexes, args }) => {
+        const answers = await this.#runSettle(step, args);
         indexes.forEach((index, position) => {
           results[index] = answers[position] === 1 ? "settled" : "lost";
           this.#held.delete((settlements[index] as Settlement).delivery);
@@ -123,7 +130,8 @@ export class ListConsumer implements Consumer {
     await this.stop();
     this.#isClosed = true;
     try {
-      for (const batch of inBatches([...this.#held])) await this.#runSettle(settle, batch.flatMap(abandonArgs));
+      for (const batch of inBatches([...this.#held])) await this.#runSettle("settle", batch.flatMap(abandonArgs));
+      await this.#parts.leave();
     } catch (error) {
       // Out of reach: their leases end by themselves.
       if (!(error instanceof BrokerError) && !isTaskferryError(error, "CLOSED")) throw error;
@@ -151,16 +159,16 @@ export class ListConsumer implements Consumer {
 
   /** Asks again under the same number, so that a lost reply costs no lease. */
   async #ask(max: number, request: number, ended: AbortSignal): Promise<Taken> {
-    const { commands, keys, lease, id, dedupeWindow } = this.#parts;
+    const { commands, keys, scripts, lease, id, dedupeWindow } = this.#parts;
     const takeKeys = [...keys.all, keys.requestOf(id)];
     for (;;) {
       const leaseUntil = monotonicNow() + lease;
       try {
         const args = [max, lease, id, request, dedupeWindow];
-        const [members, frames, former, next] = await commands.run<TakeReply>(take, { keys: takeKeys, args });
+        const [members, frames, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
         const deliveries = members.map((key, index) =>
-          toDelivery(frames[index] as Buffer, {
-            token: { key, owner: `${id} ${request}` },
+          toDelivery(frames[index] ?? Buffer.alloc(0), {
+            token: { key, owner: `${id} ${request}` } satisfies Token,
             deliveryCount: (former[index] ?? 0) + 1,
             leaseUntil,
           }),
@@ -191,8 +199,8 @@ export class ListConsumer implements Consumer {
     return tokenOf(delivery).owner.startsWith(`${this.#parts.id} `);
   }
 
-  #runSettle(script: Script, args: readonly Argument[]): Promise<readonly number[]> {
-    const { commands, keys, dedupeWindow } = this.#parts;
-    return commands.run(script, { keys: keys.all, args: [dedupeWindow, ...args] });
+  #runSettle(step: "acknowledge" | "settle", args: readonly Argument[]): Promise<readonly number[]> {
+    const { commands, keys, scripts, dedupeWindow } = this.#parts;
+    return commands.run(scripts[step], { keys: keys.all, args: [dedupeWindow, ...args] });
   }
 }

@@ -1,12 +1,5 @@
-import type { Script } from "../../script.ts";
-import { keyNames } from "../keys.ts";
-import { bands } from "./bands.ts";
-import { tombstones } from "./tombstones.ts";
-
 /** ARGV: window, then key and token of each. Answers a digit for each: 1 settled, 0 lost. The commonest settlement, in few calls. */
-export const acknowledge: Script = {
-  name: "taskferryListAcknowledge",
-  lua: `${keyNames}${tombstones}${bands}
+export const acknowledge = `
 rotate(tonumber(ARGV[1]))
 local keys = {}
 for i = 2, #ARGV, 2 do keys[#keys + 1] = ARGV[i] end
@@ -24,15 +17,13 @@ for i, key in ipairs(keys) do
   end
 end
 if #mine > 0 then
-  redis.call('HDEL', messages, unpack(mine))
+  drop(mine)
   redis.call('ZREM', lease, unpack(mine))
   redis.call('HDEL', owner, unpack(mine))
   redis.call('HDEL', count, unpack(mine))
-  redis.call('HDEL', band, unpack(mine))
   for _, key in ipairs(mine) do
-    if string.sub(key, -4) ~= ':0:0' then forget(key) end
+    if string.sub(key, -4) ~= ':0:0' then forget_latest(key) end
   end
   redis.call('HSET', done, unpack(stones))
 end
-return answers`,
-};
+return answers`;

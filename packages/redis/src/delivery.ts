@@ -1,17 +1,8 @@
 import { type Delivery, decodeMessage, isTaskferryError, MessageError } from "@taskferry/core";
 
-/** What a delivery needs to be settled: its member in the lists, and who holds it. */
-export interface Token {
-  readonly key: Buffer | string;
-  readonly owner: string;
-}
+export type Handout = Pick<Delivery, "token" | "deliveryCount" | "leaseUntil">;
 
-export interface Handout {
-  readonly token: Token;
-  readonly deliveryCount: number;
-  readonly leaseUntil: number;
-}
-
+/** A delivery of what was received: of a message, or of bytes that are none. */
 export function toDelivery(bytes: Buffer, handout: Handout): Delivery {
   try {
     return { ...handout, message: decodeMessage(bytes) };
@@ -24,8 +15,4 @@ export function toDelivery(bytes: Buffer, handout: Handout): Delivery {
       malformed: { bytes, error: known, id: known instanceof MessageError ? known.id : undefined },
     };
   }
-}
-
-export function tokenOf(delivery: Delivery): Token {
-  return delivery.token as Token;
 }

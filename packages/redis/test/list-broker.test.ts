@@ -1,11 +1,7 @@
 import { testBroker } from "@taskferry/testing";
 import { redisList } from "../src/index.ts";
-import { acknowledge } from "../src/list/scripts/acknowledge.ts";
-import { extend } from "../src/list/scripts/extend.ts";
-import { publish } from "../src/list/scripts/publish.ts";
-import { settle } from "../src/list/scripts/settle.ts";
-import { take } from "../src/list/scripts/take.ts";
-import { createRedisHarness, insertRaw, privateRedis } from "./harness.ts";
+import { listScripts } from "../src/list/broker.ts";
+import { createRedisHarness, insertRaw, operationsOf, privateRedis } from "./harness.ts";
 
 const redis = privateRedis();
 
@@ -14,7 +10,7 @@ testBroker({
   create: async () => {
     const harness = await createRedisHarness(redis.current(), {
       make: (url) => redisList({ url, commandTimeout: "1s" }),
-      scripts: { publish: [publish], take: [take], extend: [extend], settle: [acknowledge, settle] },
+      scripts: operationsOf(listScripts),
     });
     return { ...harness, insertRaw: (queue, bytes) => insertRaw(redis.current().url, queue, bytes) };
   },

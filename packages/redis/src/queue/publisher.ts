@@ -14,7 +14,7 @@ import { inLanes } from "../in-lanes.ts";
 import { packList } from "../packed-list.ts";
 import { bandAndDelay, bandOf } from "./band.ts";
 import type { Queues } from "./queues.ts";
-import { publish } from "./scripts/publish.ts";
+import type { QueueScripts } from "./scripts.ts";
 
 export const maxMessageBytes = 16 * 1024 * 1024;
 
@@ -23,9 +23,10 @@ const largestBatch = 500;
 /** Bytes of one call at most, but for a single message that is larger. */
 const mostBytes = 1024 * 1024;
 
-export interface ListPublisherParts {
+export interface QueuePublisherParts {
   readonly commands: Connection;
   readonly queues: Queues;
+  readonly scripts: QueueScripts;
   readonly dedupeWindow: number;
   /** Messages that a queue holds at most; 0 for any number. */
   readonly maxLength: number;
@@ -55,10 +56,10 @@ const duplicate: PublishResult = { status: "duplicate" };
 const digits = { duplicate: 0x30, accepted: 0x31 };
 
 /** Puts messages into their queues, a batch for each. */
-export class ListPublisher {
-  readonly #parts: ListPublisherParts;
+export class QueuePublisher {
+  readonly #parts: QueuePublisherParts;
 
-  constructor(parts: ListPublisherParts) {
+  constructor(parts: QueuePublisherParts) {
     this.#parts = parts;
   }
 
@@ -70,7 +71,7 @@ export class ListPublisher {
   }
 
   async #send({ queue, indexes, items, places }: Batch, deadline: number, results: PublishResult[]): Promise<void> {
-    const { commands, queues, dedupeWindow, maxLength } = this.#parts;
+    const { commands, queues, scripts, dedupeWindow, maxLength } = this.#parts;
     const timeLeft = (): number => Math.max(1, deadline - monotonicNow());
     const record = (result: (position: number) => PublishResult): void =>
       indexes.forEach((index, position) => {
@@ -79,7 +80,11 @@ export class ListPublisher {
     try {
       await queues.register(queue, timeLeft());
       const args = [dedupeWindow, maxLength, packList(items), packPlaces(places)];
-      const answers = await commands.run<Buffer>(publish, { keys: queues.keysOf(queue).all, args, limit: timeLeft() });
+      const answers = await commands.run<Buffer>(scripts.publish, {
+        keys: queues.keysOf(queue).all,
+        args,
+        limit: timeLeft(),
+      });
       record((position) => this.#toResult(answers[position]));
     } catch (error) {
       if (!isTaskferryError(error, "BROKER_FULL")) throw error;

@@ -1,26 +1,22 @@
-import type { Script } from "../../script.ts";
-import { keyNames } from "../keys.ts";
-import { bands } from "./bands.ts";
-import { tombstones } from "./tombstones.ts";
-
 /**
  * ARGV: window, section, then keys; without keys, a batch of the section, so that a large one blocks nobody: to be repeated until
  * it answers 0. Answers how many there were. What is leased stays. What is removed is still recognised when it is published
  * again.
  */
-export const remove: Script = {
-  name: "taskferryListRemove",
-  lua: `${keyNames}${bands}${tombstones}
+export const remove = `
 local section = ARGV[2]
 local removed = 0
 local function drop_all(keys)
+  if #keys == 0 then return end
   local stones = {}
+  drop(keys)
+  redis.call('HDEL', count, unpack(keys))
   for _, key in ipairs(keys) do
-    forget(key)
+    forget_latest(key)
     stones[#stones + 1] = key
     stones[#stones + 1] = 'removed'
   end
-  if #stones > 0 then redis.call('HSET', done, unpack(stones)) end
+  redis.call('HSET', done, unpack(stones))
   removed = removed + #keys
 end
 rotate(tonumber(ARGV[1]))
@@ -33,7 +29,7 @@ if #ARGV == 2 then
     if #keys > 0 then redis.call('ZREM', delayed, unpack(keys)) end
     drop_all(keys)
   else
-    for value = 0, 2 do drop_all(redis.call('LPOP', ready[value], 2000) or {}) end
+    drop_all(detach_some())
   end
   return removed
 end
@@ -45,9 +41,8 @@ for i = 3, #ARGV do
     redis.call('HDEL', dead_reason, key)
   elseif section == 'delayed' then
     if redis.call('ZREM', delayed, key) == 1 then drop_all({ key }) end
-  elseif redis.call('LREM', ready[band_of(key)], 1, key) == 1 then
+  elseif detach(key) then
     drop_all({ key })
   end
 end
-return removed`,
-};
+return removed`;

@@ -1,10 +1,5 @@
-import type { Script } from "../../script.ts";
-import { keyNames } from "../keys.ts";
-
 /** ARGV: lease, then key and token of each. Answers a digit for each: 1 renewed, 0 lost. */
-export const extend: Script = {
-  name: "taskferryListExtend",
-  lua: `${keyNames}
+export const extend = `
 local keys = {}
 for i = 2, #ARGV, 2 do keys[#keys + 1] = ARGV[i] end
 begin_to_write()
@@ -18,5 +13,4 @@ for i, key in ipairs(keys) do
   end
 end
 if #leases > 0 then redis.call('ZADD', lease, 'XX', unpack(leases)) end
-return answers`,
-};
+return answers`;

@@ -1,12 +1,6 @@
-// A message's field and list member is its dedupe id, `id:run:hop`. The default band, 1, is not written down.
+// What every script knows of a message beside where it lies: its newest hop, and that it is there.
 
-export const bands = `
-local function band_of(key)
-  return tonumber(redis.call('HGET', band, key) or '1')
-end
-local function set_band(key, value)
-  if value ~= '1' then redis.call('HSET', band, key, value) end
-end
+export const bookkeeping = `
 -- Id, and run and hop, of a key, unless they are the first.
 local function later(key)
   if string.find(key, ':0:0', -4, true) then return nil end
@@ -21,8 +15,7 @@ local function forget_latest(key)
   if id and redis.call('HGET', latest, id) == rest then redis.call('HDEL', latest, id) end
 end
 local function forget(key)
-  redis.call('HDEL', messages, key)
-  redis.call('HDEL', band, key)
+  drop({ key })
   redis.call('HDEL', count, key)
   forget_latest(key)
 end
@@ -31,16 +24,18 @@ local function wake()
 end
 `;
 
-/** Puts one message where it belongs. A sooner delay than all others wakes who waits, so that it waits anew. */
+/** Puts one new message where it belongs. A sooner delay than all others wakes who waits, so that it waits anew. */
 export const place = `
-local function place(key, value, delay)
+local function place(key, bytes, value, delay)
   if delay > 0 then
     local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+    enter_later(key, value, bytes)
     redis.call('ZADD', delayed, now + delay, key)
     if #first == 0 or tonumber(first[2]) > now + delay then wake() end
   else
-    redis.call('RPUSH', ready[value], key)
+    enter(value, { key, bytes })
     wake()
   end
+  set_latest(key)
 end
 `;
