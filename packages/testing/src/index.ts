@@ -4,6 +4,10 @@
 export type { PrivateServer } from "./servers/private-server.ts";
 export type { RedisMemoryPolicy, RedisOptions } from "./servers/redis.ts";
 export { startRedis } from "./servers/redis.ts";
+export type { RedisCluster, RedisClusterOptions } from "./servers/redis-cluster.ts";
+export { startRedisCluster } from "./servers/redis-cluster.ts";
+export type { RedisSentinelGroup, RedisSentinelOptions } from "./servers/redis-sentinel.ts";
+export { startRedisSentinel } from "./servers/redis-sentinel.ts";
 export type { ServerKind, ServerPlace } from "./servers/spawn-server.ts";
 export { spawnServer } from "./servers/spawn-server.ts";
 export type { ServerName } from "./servers/find-servers.ts";
