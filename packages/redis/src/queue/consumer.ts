@@ -15,6 +15,7 @@ import { toDelivery } from "../delivery.ts";
 import { longestBlock } from "../driver.ts";
 import { UnansweredError } from "../faults.ts";
 import { isAbortedFirst } from "../is-aborted-first.ts";
+import { PackedListReader } from "../packed-list.ts";
 import type { Argument } from "../script.ts";
 import type { QueueKeys } from "./keys.ts";
 import { waitForMarker } from "./marker.ts";
@@ -36,12 +37,7 @@ export interface QueueConsumerParts extends ConsumeOptions {
   readonly onClose: () => void;
 }
 
-type TakeReply = readonly [
-  keys: readonly Buffer[],
-  frames: readonly (Buffer | null)[],
-  former: readonly number[],
-  next: number,
-];
+type TakeReply = readonly [packed: Buffer, former: readonly number[], next: number];
 
 interface Taken {
   readonly deliveries: readonly Delivery[];
@@ -54,6 +50,25 @@ const nothing: Taken = { deliveries: [], next: -1 };
 const lastReply = 300;
 /** Milliseconds before a server that is full is asked again. */
 const fullPause = 250;
+
+/** What a take was answered. */
+function readHandout(
+  packed: Buffer,
+  former: readonly number[],
+  { owner, leaseUntil }: { readonly owner: string; readonly leaseUntil: number },
+): readonly Delivery[] {
+  if (packed.length === 0) return [];
+  const reader = new PackedListReader(packed);
+  return Array.from({ length: reader.length / 2 }, (_, index) => {
+    const token: Token = { key: reader.text(), owner };
+    return toDelivery(reader.bytes(), { token, deliveryCount: (former[index] ?? 0) + 1, leaseUntil });
+  });
+}
+
+/** A digit of a script; it says nothing where all are done. */
+function isDone(digit: number | undefined): boolean {
+  return digit === undefined || digit === 0x31;
+}
 
 function wasSent(result: PromiseSettledResult<void>): boolean {
   return result.status === "fulfilled" || result.reason instanceof UnansweredError;
@@ -109,7 +124,7 @@ export class QueueConsumer implements Consumer {
       settleCalls(settlements, own).map(async ({ step, indexes, args }) => {
         const answers = await this.#runSettle(step, args);
         indexes.forEach((index, position) => {
-          results[index] = answers[position] === 1 ? "settled" : "lost";
+          results[index] = isDone(answers[position]) ? "settled" : "lost";
           this.#held.delete((settlements[index] as Settlement).delivery);
         });
       }),
@@ -165,14 +180,8 @@ export class QueueConsumer implements Consumer {
       const leaseUntil = monotonicNow() + lease;
       try {
         const args = [max, lease, id, request, dedupeWindow];
-        const [members, frames, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
-        const deliveries = members.map((key, index) =>
-          toDelivery(frames[index] ?? Buffer.alloc(0), {
-            token: { key, owner: `${id} ${request}` } satisfies Token,
-            deliveryCount: (former[index] ?? 0) + 1,
-            leaseUntil,
-          }),
-        );
+        const [packed, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
+        const deliveries = readHandout(packed, former, { owner: `${id} ${request}`, leaseUntil });
         for (const delivery of deliveries) this.#held.add(delivery);
         return { deliveries, next };
       } catch (error) {
@@ -199,7 +208,7 @@ export class QueueConsumer implements Consumer {
     return tokenOf(delivery).owner.startsWith(`${this.#parts.id} `);
   }
 
-  #runSettle(step: "acknowledge" | "settle", args: readonly Argument[]): Promise<readonly number[]> {
+  #runSettle(step: "acknowledge" | "settle", args: readonly Argument[]): Promise<Buffer> {
     const { commands, keys, scripts, dedupeWindow } = this.#parts;
     return commands.run(scripts[step], { keys: keys.all, args: [dedupeWindow, ...args] });
   }

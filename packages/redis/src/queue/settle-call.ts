@@ -1,4 +1,5 @@
 import { type Delivery, dedupeId, encodeMessage, type Settlement } from "@taskferry/core";
+import { packList } from "../packed-list.ts";
 import type { Argument } from "../script.ts";
 import { bandAndDelay } from "./band.ts";
 import { tokenOf } from "./token.ts";
@@ -20,7 +21,7 @@ export function settleCalls(settlements: readonly Settlement[], indexes: readonl
     (batch): SettleCall => ({
       step: "acknowledge",
       indexes: batch,
-      args: batch.flatMap((index) => reference((settlements[index] as Settlement).delivery)),
+      args: [packList(batch.flatMap((index) => packable((settlements[index] as Settlement).delivery)))],
     }),
   );
   const others = inBatches(indexes.filter((index) => !isAck(index))).map(
@@ -34,6 +35,11 @@ export function settleCalls(settlements: readonly Settlement[], indexes: readonl
 }
 
 export function reference(delivery: Delivery): readonly Argument[] {
+  const { key, owner } = tokenOf(delivery);
+  return [Buffer.from(key, "latin1"), owner];
+}
+
+function packable(delivery: Delivery): readonly string[] {
   const { key, owner } = tokenOf(delivery);
   return [key, owner];
 }

@@ -2,7 +2,8 @@ import type { Delivery } from "@taskferry/core";
 
 /** What a delivery needs to be settled: the key of its message, and who holds it. */
 export interface Token {
-  readonly key: Buffer | string;
+  /** Each byte a character: the keys of other programs may be any bytes. */
+  readonly key: string;
   readonly owner: string;
 }
 

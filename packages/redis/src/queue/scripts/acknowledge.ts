@@ -1,12 +1,16 @@
-/** ARGV: window, then key and token of each. Answers a digit for each: 1 settled, 0 lost. The commonest settlement, in few calls. */
+/**
+ * ARGV: window, packed key and token of each. Answers a digit for each: 1 settled, 0 lost; nothing when all are settled. The
+ * commonest settlement, in few calls.
+ */
 export const acknowledge = `
 rotate(tonumber(ARGV[1]))
+local items = cmsgpack.unpack(ARGV[2])
 local keys = {}
-for i = 2, #ARGV, 2 do keys[#keys + 1] = ARGV[i] end
+for i = 1, #items, 2 do keys[#keys + 1] = items[i] end
 local owners = redis.call('HMGET', owner, unpack(keys))
 local mine, stones, answers = {}, {}, {}
 for i, key in ipairs(keys) do
-  local token = ARGV[i * 2 + 1]
+  local token = items[i * 2]
   if owners[i] == token then
     answers[i] = 1
     mine[#mine + 1] = key
@@ -26,4 +30,4 @@ if #mine > 0 then
   end
   redis.call('HSET', done, unpack(stones))
 end
-return answers`;
+return #mine == #keys and '' or table.concat(answers)`;

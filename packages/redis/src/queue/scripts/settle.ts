@@ -53,4 +53,4 @@ for i = 2, #ARGV, 6 do
   end
   answers[#answers + 1] = answer
 end
-return answers`;
+return table.concat(answers)`;

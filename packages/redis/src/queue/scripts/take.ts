@@ -51,8 +51,8 @@ end
 
 /**
  * KEYS: one more, for the number of the consumer's last request that got something. ARGV: max, lease, consumer, number of
- * the request, window. Answers keys, bytes and former deliveries of what it handed out,
- * and the milliseconds until something can become ready by itself (-1: nothing). The same request again gets the same
+ * the request, window. Answers packed keys and bytes of what it handed out, former deliveries of
+ * each unless there were none, and the milliseconds until something can become ready by itself (-1: nothing). The same request again gets the same
  * messages, each with a whole lease: its first reply may have been lost, and it may come when that lease is nearly over.
  * A request that arrives when a later one has been answered, from a connection given up since, gets nothing.
  */
@@ -99,9 +99,14 @@ if #keys == 0 then
       if next < 0 or left < next then next = left end
     end
   end
-  return { keys, keys, keys, next }
+  return { '', keys, next }
 end
 local former = redis.call('HMGET', count, unpack(keys))
-local counts = {}
-for i = 1, #keys do counts[i] = tonumber(former[i] or '0') end
-return { keys, frames(keys), counts, -1 }`;
+local bytes = frames(keys)
+local items, counts, again = {}, {}, false
+for i, key in ipairs(keys) do
+  items[i * 2 - 1], items[i * 2] = key, bytes[i] or ''
+  counts[i] = tonumber(former[i] or '0')
+  again = again or counts[i] > 0
+end
+return { cmsgpack.pack(items), again and counts or {}, -1 }`;
