@@ -86,8 +86,8 @@ export class Connection {
   }
 
   /** {@link run} of a script that must not be run twice: when its reply is lost, the caller is told so. */
-  runOnce<T>(script: Script, call: ScriptCall): Promise<T> {
-    return this.#repeat((client) => callScript(client, script, call), this.timeout, wasNotDone);
+  runOnce<T>(script: Script, { limit = this.timeout, ...call }: ScriptCall & { readonly limit?: number }): Promise<T> {
+    return this.#repeat((client) => callScript(client, script, call), limit, wasNotDone);
   }
 
   async #repeat<T>(

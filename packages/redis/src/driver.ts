@@ -60,6 +60,8 @@ function ownOptions(role: Role, timeout: number) {
     replyMapping: "legacy",
     keepAlive: 10_000,
     connectTimeout: Math.max(timeout, 1_000),
+    // Behind Sentinel a connection would stay at the old primary, and write there, until that is told of its fall.
+    failoverDetector: true,
     // A peer that has not answered for a whole timeout will not answer a goodbye either.
     disconnectTimeout: 200,
     retryStrategy: (attempt: number): number =>

@@ -21,29 +21,35 @@ export interface RedisConnectionOptions {
   readonly commandTimeout?: Duration;
 }
 
-/** Options of {@link redisList}. */
-export interface RedisListOptions extends RedisConnectionOptions {
+/** Options of `redisList` and `redisStream`. */
+export interface RedisQueueOptions extends RedisConnectionOptions {
   /** For how long at least a publish is recognised after its message left the queue. Default `"2m"`. */
   readonly dedupeWindow?: Duration;
   /** Messages that a queue holds at most, delayed and running ones included; beyond, `BROKER_FULL`. Default: no limit. */
   readonly maxLength?: number;
 }
 
+/** Options of `redisPubSub`. */
+export interface RedisPubSubOptions extends RedisConnectionOptions {
+  /** Messages that a consumer keeps until they are taken; beyond, the oldest is dropped and told as `gap`. Default 1,000. */
+  readonly buffer?: number;
+}
+
+const inQuery = ["namespace", "commandTimeout", "dedupeWindow", "maxLength", "buffer"] as const;
+
 /** Options in the query of a URL: `?namespace=blue&dedupeWindow=10m&maxLength=100000`. */
-export function readUrl(url: string): RedisListOptions {
+export function readUrl(url: string): RedisQueueOptions & RedisPubSubOptions {
   const parsed = new URL(readableUrl(url));
   const { searchParams } = parsed;
-  const namespace = searchParams.get("namespace");
-  const commandTimeout = searchParams.get("commandTimeout");
-  const dedupeWindow = searchParams.get("dedupeWindow");
-  const maxLength = searchParams.get("maxLength");
-  for (const name of ["namespace", "commandTimeout", "dedupeWindow", "maxLength"]) searchParams.delete(name);
+  const { maxLength, buffer, ...texts } = Object.fromEntries(
+    inQuery.flatMap((name) => (searchParams.has(name) ? [[name, searchParams.get(name) as string]] : [])),
+  );
+  for (const name of inQuery) searchParams.delete(name);
   return {
     url: parsed.href,
-    ...(namespace !== null && { namespace }),
-    ...(commandTimeout !== null && { commandTimeout }),
-    ...(dedupeWindow !== null && { dedupeWindow }),
-    ...(maxLength !== null && { maxLength: Number(maxLength) }),
+    ...texts,
+    ...(maxLength !== undefined && { maxLength: Number(maxLength) }),
+    ...(buffer !== undefined && { buffer: Number(buffer) }),
   };
 }
 

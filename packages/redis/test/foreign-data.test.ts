@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { redisList, redisResults, redisState } from "../src/index.ts";
-import { queueKeys } from "../src/list/keys.ts";
+import { listStorage } from "../src/list/storage.ts";
+import { queueKeys } from "../src/queue/keys.ts";
 import { OutcomeKeys } from "../src/results/outcome-keys.ts";
 import { layoutOf } from "../src/state/layout.ts";
 import { messageOf, opened, operator, outcomeOf, patience } from "./fixtures/values.ts";
@@ -43,7 +44,7 @@ describe("what other programs write", () => {
   test("a key of another type ends a take, instead of turning it hot", async () => {
     const broker = await opened(redisList({ url: redis.current().url }));
     const queue = randomUUID();
-    await operator(redis.current().url).set(queueKeys("taskferry", queue).delayed, "rubbish");
+    await operator(redis.current().url).set(queueKeys(listStorage, "taskferry", queue).delayed, "rubbish");
     const consumer = await broker.consume(queue, { window: 10, lease: 10_000 });
     await expect(consumer.take(1, AbortSignal.timeout(patience))).rejects.toMatchObject({
       retryable: false,
@@ -56,7 +57,7 @@ describe("what other programs write", () => {
     const queue = randomUUID();
     const { encodeMessage } = await import("@taskferry/core");
     const frame = encodeMessage(messageOf("pushed", queue)) as Buffer;
-    await operator(redis.current().url).rpush(queueKeys("taskferry", queue).middle, frame);
+    await operator(redis.current().url).rpush(queueKeys(listStorage, "taskferry", queue).own.ready_middle, frame);
     const consumer = await broker.consume(queue, { window: 10, lease: 10_000 });
     const [delivery] = await consumer.take(1, AbortSignal.timeout(patience));
     if (delivery === undefined) throw new Error("nothing was taken");
@@ -68,7 +69,7 @@ describe("what other programs write", () => {
   test("no bytes at all stay with the worker that took them, whatever else it asks meanwhile", async () => {
     const broker = await opened(redisList({ url: redis.current().url }));
     const queue = randomUUID();
-    await operator(redis.current().url).rpush(queueKeys("taskferry", queue).middle, "");
+    await operator(redis.current().url).rpush(queueKeys(listStorage, "taskferry", queue).own.ready_middle, "");
     const consumer = await broker.consume(queue, { window: 10, lease: 10_000 });
     const [delivery] = await consumer.take(1, AbortSignal.timeout(patience));
     if (delivery === undefined) throw new Error("nothing was taken");

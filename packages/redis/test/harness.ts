@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import { createFaultProxy, type FaultProxy, type PrivateServer, startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
-import { queueKeys } from "../src/list/keys.ts";
+import { listStorage } from "../src/list/storage.ts";
+import { queueKeys } from "../src/queue/keys.ts";
+import type { QueueScripts } from "../src/queue/scripts.ts";
 import type { Script } from "../src/script.ts";
+import { streamStorage } from "../src/stream/storage.ts";
 
 /** A private Redis that keeps what it acknowledged, for a file of tests. */
 export function privateRedis(): { readonly current: () => PrivateServer } {
@@ -56,9 +59,22 @@ export function cutReplyTo(proxy: FaultProxy, scripts: readonly (Script | string
 /** Puts bytes into a queue as another program would: at its end, with the marker that wakes consumers. */
 export async function insertRaw(url: string, queue: string, bytes: Uint8Array): Promise<void> {
   const client = new Redis(url);
-  const { middle, marker } = queueKeys("taskferry", queue);
-  await client.multi().rpush(middle, Buffer.from(bytes)).zadd(marker, 0, "1").exec();
+  const { own, marker } = queueKeys(listStorage, "taskferry", queue);
+  await client.multi().rpush(own.ready_middle, Buffer.from(bytes)).zadd(marker, 0, "1").exec();
   client.disconnect();
+}
+
+/** The same for a queue in streams. */
+export async function insertRawEntry(url: string, queue: string, bytes: Uint8Array): Promise<void> {
+  const client = new Redis(url);
+  const { own, marker } = queueKeys(streamStorage, "taskferry", queue);
+  await client.multi().xadd(own.stream_middle, "*", "m", Buffer.from(bytes)).zadd(marker, 0, "1").exec();
+  client.disconnect();
+}
+
+/** By which scripts the operations of a suite are known. */
+export function operationsOf({ publish, take, extend, acknowledge, settle }: QueueScripts) {
+  return { publish: [publish], take: [take], extend: [extend], settle: [acknowledge, settle] };
 }
 
 function refuse(proxy: FaultProxy): void {
@@ -68,7 +84,7 @@ function refuse(proxy: FaultProxy): void {
 
 function marksOf(script: Script | string): readonly string[] {
   if (typeof script === "string") return [script];
-  return [createHash("sha1").update(script.lua).digest("hex"), script.lua.slice(0, 400)];
+  return [createHash("sha1").update(script.lua).digest("hex"), script.lua.slice(-300)];
 }
 
 async function emptied(server: PrivateServer): Promise<void> {

@@ -1,20 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { redisList, redisResults, redisState } from "../src/index.ts";
-import { messageOf, opened, outcomeOf, patience } from "./fixtures/values.ts";
+import { redisResults, redisState } from "../src/index.ts";
+import { messageOf, opened, outcomeOf, patience, queueBrokers } from "./fixtures/values.ts";
 import { privateRedis } from "./harness.ts";
 
 const redis = privateRedis();
 
-test("200 messages of 1 MB go out at once, in calls that the server answers in time", async () => {
-  const broker = await opened(redisList({ url: redis.current().url, commandTimeout: "2s" }));
-  const queue = randomUUID();
-  const body = new Uint8Array(1_000_000);
-  const outgoing = Array.from({ length: 200 }, (_, index) => ({ message: messageOf(`m${index}`, queue, { body }) }));
-  const results = await broker.publish(outgoing, { timeout: 4 * patience });
-  expect(results).toEqual(outgoing.map(() => ({ status: "accepted" })));
-  expect(await broker.admin?.purge(queue, "ready")).toBe(200);
-});
+test.each(queueBrokers)(
+  "%s: 200 messages of 1 MB go out at once, in calls that the server answers in time",
+  async (_, create) => {
+    const broker = await opened(create({ url: redis.current().url, commandTimeout: "2s" }));
+    const queue = randomUUID();
+    const body = new Uint8Array(1_000_000);
+    const outgoing = Array.from({ length: 200 }, (_, index) => ({ message: messageOf(`m${index}`, queue, { body }) }));
+    const results = await broker.publish(outgoing, { timeout: 4 * patience });
+    expect(results).toEqual(outgoing.map(() => ({ status: "accepted" })));
+    expect(await broker.admin?.purge(queue, "ready")).toBe(200);
+  },
+);
 
 test("100 outcomes of 1 MB are stored at once", async () => {
   const results = await opened(redisResults({ url: redis.current().url, commandTimeout: "2s" }));

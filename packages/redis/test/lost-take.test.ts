@@ -3,14 +3,14 @@ import { setTimeout as elapse } from "node:timers/promises";
 import { type Broker, type Consumer, type Message, monotonicNow } from "@taskferry/core";
 import { createFaultProxy, type FaultProxy } from "@taskferry/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { redisList } from "../src/index.ts";
+import { queueBrokers } from "./fixtures/values.ts";
 import { privateRedis } from "./harness.ts";
 
 const redis = privateRedis();
 const lease = 1_500;
 const forever = new AbortController().signal;
 
-describe("a take whose reply is lost", () => {
+describe.each(queueBrokers)("%s: a take whose reply is lost", (_, create) => {
   let proxy: FaultProxy;
   let unlucky: Broker;
   let other: Broker;
@@ -18,8 +18,8 @@ describe("a take whose reply is lost", () => {
 
   beforeEach(async () => {
     proxy = await createFaultProxy(redis.current());
-    unlucky = redisList({ url: proxy.url, commandTimeout: "500ms" });
-    other = redisList({ url: redis.current().url });
+    unlucky = create({ url: proxy.url, commandTimeout: "500ms" });
+    other = create({ url: redis.current().url });
     queue = `queue-${randomUUID()}`;
     await Promise.all([unlucky.connect(), other.connect()]);
   });

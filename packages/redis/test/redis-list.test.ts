@@ -3,7 +3,9 @@ import { startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { redisList, redisResults, redisState } from "../src/index.ts";
-import { queueKeys } from "../src/list/keys.ts";
+import { listStorage } from "../src/list/storage.ts";
+import { queueKeys } from "../src/queue/keys.ts";
+import { queueBrokers } from "./fixtures/values.ts";
 import { privateRedis } from "./harness.ts";
 
 const server = privateRedis();
@@ -54,32 +56,11 @@ describe("the server", () => {
       message: expect.stringMatching(new RegExp(`^(?!.*canary).*:${gone.port}`)),
     });
   });
-
-  test("when memory is full, publishes are refused and settlements go on", async () => {
-    const small = await startRedis({ maxMemory: { bytes: "3mb", policy: "noeviction" } });
-    onTestFinished(() => small[Symbol.asyncDispose]());
-    const broker = redisList({ url: small.url });
-    await broker.connect();
-    onTestFinished(() => broker.close());
-    const consumer = await broker.consume("q", { window: 10, lease: 10_000 });
-    await broker.publish([{ message: message("first") }], { timeout });
-    const [delivery] = await consumer.take(1, AbortSignal.timeout(timeout));
-    if (delivery === undefined) throw new Error("nothing was taken");
-    const big = new Uint8Array(200_000);
-    let refused: unknown;
-    for (let index = 0; refused === undefined; index += 1) {
-      const [result] = await broker.publish([{ message: message(`big-${index}`, big) }], { timeout });
-      if (result?.status === "refused") refused = result.error;
-    }
-    expect(refused).toMatchObject({ code: "BROKER_FULL" });
-    expect(await consumer.extend([delivery])).toEqual([]);
-    expect(await consumer.settle([{ kind: "ack", delivery }])).toEqual(["settled"]);
-  });
 });
 
 describe("the connection", () => {
-  test("SCRIPT FLUSH and CLIENT KILL pass unnoticed", async () => {
-    const broker = redisList({ url: server.current().url, commandTimeout: "1s" });
+  test.each(queueBrokers)("%s: SCRIPT FLUSH and CLIENT KILL pass unnoticed", async (_, create) => {
+    const broker = create({ url: server.current().url, commandTimeout: "1s" });
     await broker.connect();
     onTestFinished(() => broker.close());
     const consumer = await broker.consume("flushed", { window: 10, lease: 10_000 });
@@ -105,7 +86,7 @@ describe("the connection", () => {
     await broker.publish([{ message: message("own") }], { timeout });
     await broker.close();
     expect(client.status).toBe("ready");
-    expect(await client.llen(queueKeys("taskferry", "q").middle)).toBe(1);
+    expect(await client.llen(queueKeys(listStorage, "taskferry", "q").own.ready_middle)).toBe(1);
   });
 
   test("options of ioredis are passed through, Sentinel's among them", async () => {
@@ -124,7 +105,7 @@ describe("keys", () => {
   test("all keys of a queue are in one slot, and everything works on a cluster", async () => {
     const cluster = await startRedis({ cluster: true });
     onTestFinished(() => cluster[Symbol.asyncDispose]());
-    const keys = queueKeys("blue", "images");
+    const keys = queueKeys(listStorage, "blue", "images");
     const admin = new Redis(cluster.url);
     onTestFinished(() => admin.disconnect());
     const slots = await Promise.all(keys.all.map((key) => admin.cluster("KEYSLOT", key)));

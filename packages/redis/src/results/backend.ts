@@ -8,7 +8,7 @@ import {
 import { Connection } from "../connection.ts";
 import { allInLanes } from "../in-lanes.ts";
 import type { RedisConnectionOptions } from "../options.ts";
-import type { Argument } from "../script.ts";
+import { packList } from "../packed-list.ts";
 import { redisState } from "../state/store.ts";
 import { inBatches, OutcomeKeys } from "./outcome-keys.ts";
 import { store } from "./scripts.ts";
@@ -62,7 +62,10 @@ class RedisResults implements ResultBackend {
     await allInLanes(inBatches(ids, this.#commands.isCluster, bytesOf), async (indexes) => {
       const answers = await this.#commands.run<readonly Buffer[]>(store, {
         keys: indexes.map((index) => this.#keys.keyOf((outcomes[index] as StoredOutcome).id)),
-        args: indexes.flatMap((index) => this.#storeArgs(outcomes[index] as StoredOutcome, values[index] as Buffer)),
+        args: [
+          this.#keys.channelOf(""),
+          packList(indexes.flatMap((index) => storeItems(outcomes[index] as StoredOutcome, values[index] as Buffer))),
+        ],
       });
       indexes.forEach((index, position) => {
         const standing = answers[position];
@@ -90,10 +93,6 @@ class RedisResults implements ResultBackend {
       removed += count;
     });
     return removed;
-  }
-
-  #storeArgs({ id, run, ttl }: StoredOutcome, value: Buffer): readonly Argument[] {
-    return [this.#keys.channelOf(id), run, Math.max(1, ttl), value];
   }
 
   async #read(ids: readonly string[]): Promise<readonly (Buffer | undefined)[]> {
@@ -131,6 +130,10 @@ class RedisResults implements ResultBackend {
     this.#commands.close();
     this.#subscriber.close();
   }
+}
+
+function storeItems({ run, ttl }: StoredOutcome, value: Buffer): readonly (string | Buffer)[] {
+  return [String(run), String(Math.max(1, ttl)), value];
 }
 
 function closed(): ClosedError {

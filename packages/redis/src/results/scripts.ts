@@ -1,18 +1,20 @@
 import type { Script } from "../script.ts";
 
 /**
- * KEYS: one for each outcome. ARGV: channel, run, time to live and value of each; a value begins with its run and a line
- * feed. The first of a run wins, a higher run replaces. Answers "" for what won, else the value that stands.
+ * KEYS: one for each outcome, which ends with its id. ARGV: what channels begin with, packed run, time to live and value of
+ * each; a value begins with its run and a line feed. The first of a run wins, a higher run replaces. Answers "" for what won,
+ * else the value that stands; nothing when all won.
  */
 export const store: Script = {
   name: "taskferryResultsStore",
   lua: `
-local answers = {}
+local items = cmsgpack.unpack(ARGV[2])
+local answers, won = {}, 0
 local values = redis.call('MGET', unpack(KEYS))
 local standing = {}
 for i, key in ipairs(KEYS) do standing[key] = values[i] end
 for i, key in ipairs(KEYS) do
-  local channel, run, ttl, value = ARGV[i * 4 - 3], tonumber(ARGV[i * 4 - 2]), ARGV[i * 4 - 1], ARGV[i * 4]
+  local run, ttl, value = tonumber(items[i * 3 - 2]), items[i * 3 - 1], items[i * 3]
   local other = standing[key]
   -- What is no outcome does not stand.
   if other and tonumber(string.match(other, '^(%d+)\\n') or '-1') >= run and other ~= value then
@@ -21,11 +23,12 @@ for i, key in ipairs(KEYS) do
     -- The same value again is the same store again, its reply lost: nobody needs to be told twice, and nothing changes.
     if other ~= value then
       redis.call('SET', key, value, 'PX', ttl)
-      redis.call('PUBLISH', channel, value)
+      redis.call('PUBLISH', ARGV[1] .. string.match(key, '^.*}:(.*)$'), value)
       standing[key] = value
     end
     answers[i] = ''
+    won = won + 1
   end
 end
-return answers`,
+return won < #KEYS and answers or {}`,
 };

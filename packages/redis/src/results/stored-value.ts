@@ -5,7 +5,13 @@ export const maxOutcomeBytes = 16 * 1024 * 1024;
 /** The run, a line feed, the encoded outcome: so that a script reads the run without JSON. */
 export function toValue(outcome: StoredOutcome): Buffer {
   const bytes = encodeOutcome(outcome);
-  if (bytes.length <= maxOutcomeBytes) return Buffer.concat([Buffer.from(`${outcome.run}\n`), bytes]);
+  if (bytes.length <= maxOutcomeBytes) {
+    const head = `${outcome.run}\n`;
+    const value = Buffer.allocUnsafe(head.length + bytes.length);
+    value.write(head, "latin1");
+    value.set(bytes, head.length);
+    return value;
+  }
   throw new MessageError(
     "MESSAGE_TOO_LARGE",
     `Expected an outcome of at most ${maxOutcomeBytes} bytes, got ${bytes.length}. Return a reference to the data.`,

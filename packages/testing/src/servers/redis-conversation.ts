@@ -26,6 +26,19 @@ export async function converseWithRedis({ host, port, password, signal }: RedisA
   return conversation;
 }
 
+/** What `INFO` and `CLUSTER INFO` answer: lines of `name:value`. */
+export async function readFacts(
+  redis: RedisConversation,
+  command: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const lines = String(await redis.ask(...command)).split("\r\n");
+  return Object.fromEntries(
+    lines
+      .filter((line) => line.includes(":"))
+      .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
+  );
+}
+
 interface Question {
   readonly resolve: (reply: RedisReply) => void;
   readonly reject: (reason: Error) => void;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Duration } from "@taskferry/core";
 import { requireServer } from "./find-servers.ts";
 import type { PrivateServer } from "./private-server.ts";
-import { converseWithRedis, type RedisConversation } from "./redis-conversation.ts";
+import { converseWithRedis, type RedisConversation, readFacts } from "./redis-conversation.ts";
 import { type ServerPlace, spawnServer } from "./spawn-server.ts";
 
 /** How a private Redis is set up. Without options it keeps everything in memory and writes nothing to disk. */
@@ -111,17 +111,4 @@ async function checkSlots(redis: RedisConversation): Promise<void> {
 async function checkReplication(redis: RedisConversation): Promise<void> {
   const { master_link_status: link } = await readFacts(redis, ["INFO", "replication"]);
   if (link !== "up") throw new Error(`Expected the link to the server it copies to be up, got ${link}.`);
-}
-
-/** What `INFO` and `CLUSTER INFO` answer: lines of `name:value`. */
-async function readFacts(
-  redis: RedisConversation,
-  command: readonly string[],
-): Promise<Readonly<Record<string, string>>> {
-  const lines = String(await redis.ask(...command)).split("\r\n");
-  return Object.fromEntries(
-    lines
-      .filter((line) => line.includes(":"))
-      .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
-  );
 }

@@ -1,0 +1,215 @@
+import { setTimeout as wait } from "node:timers/promises";
+import {
+  BrokerError,
+  ClosedError,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+  isTaskferryError,
+  monotonicNow,
+  type Settlement,
+  type SettleResult,
+} from "@taskferry/core";
+import type { Connection } from "../connection.ts";
+import { toDelivery } from "../delivery.ts";
+import { longestBlock } from "../driver.ts";
+import { UnansweredError } from "../faults.ts";
+import { isAbortedFirst } from "../is-aborted-first.ts";
+import { PackedListReader } from "../packed-list.ts";
+import type { Argument } from "../script.ts";
+import type { QueueKeys } from "./keys.ts";
+import { waitForMarker } from "./marker.ts";
+import type { QueueScripts } from "./scripts.ts";
+import { abandonArgs, inBatches, largestBatch, reference, settleCalls } from "./settle-call.ts";
+import { type Token, tokenOf } from "./token.ts";
+
+export interface QueueConsumerParts extends ConsumeOptions {
+  readonly commands: Connection;
+  /** A connection of this consumer's own, to block on the marker with. */
+  readonly blocking: Connection;
+  readonly keys: QueueKeys;
+  readonly scripts: QueueScripts;
+  /** Names this consumer among all of the queue; never used before. */
+  readonly id: string;
+  readonly dedupeWindow: number;
+  /** Called once it has handed back what it held. */
+  readonly leave: () => Promise<void>;
+  readonly onClose: () => void;
+}
+
+type TakeReply = readonly [packed: Buffer, former: readonly number[], next: number];
+
+interface Taken {
+  readonly deliveries: readonly Delivery[];
+  /** Milliseconds until something can become ready by itself; -1 for nothing. */
+  readonly next: number;
+}
+
+const nothing: Taken = { deliveries: [], next: -1 };
+/** Milliseconds for which an aborted take still waits for a reply that is on its way. */
+const lastReply = 300;
+/** Milliseconds before a server that is full is asked again. */
+const fullPause = 250;
+
+/** What a take was answered. */
+function readHandout(
+  packed: Buffer,
+  former: readonly number[],
+  { owner, leaseUntil }: { readonly owner: string; readonly leaseUntil: number },
+): readonly Delivery[] {
+  if (packed.length === 0) return [];
+  const reader = new PackedListReader(packed);
+  return Array.from({ length: reader.length / 2 }, (_, index) => {
+    const token: Token = { key: reader.text(), owner };
+    return toDelivery(reader.bytes(), { token, deliveryCount: (former[index] ?? 0) + 1, leaseUntil });
+  });
+}
+
+/** A digit of a script; it says nothing where all are done. */
+function isDone(digit: number | undefined): boolean {
+  return digit === undefined || digit === 0x31;
+}
+
+function wasSent(result: PromiseSettledResult<void>): boolean {
+  return result.status === "fulfilled" || result.reason instanceof UnansweredError;
+}
+
+export class QueueConsumer implements Consumer {
+  readonly #parts: QueueConsumerParts;
+  readonly #held = new Set<Delivery>();
+  readonly #stopped = new AbortController();
+  #request = 0;
+  #isClosed = false;
+
+  constructor(parts: QueueConsumerParts) {
+    this.#parts = parts;
+  }
+
+  async take(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
+    const wanted = Math.min(max, largestBatch, this.#parts.window - this.#held.size);
+    const ended = AbortSignal.any([signal, this.#stopped.signal]);
+    while (wanted > 0 && !ended.aborted) {
+      if (this.#isClosed) throw new ClosedError("The consumer");
+      const { deliveries, next } = await this.#takeOnce(wanted, ended);
+      if (deliveries.length > 0) return deliveries;
+      if (!ended.aborted) await this.#waitForMarker(next, ended);
+    }
+    if (this.#isClosed) throw new ClosedError("The consumer");
+    return [];
+  }
+
+  async extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const { commands, keys, scripts, lease } = this.#parts;
+    const lost = deliveries.filter((delivery) => !this.#isOwn(delivery));
+    for (const batch of inBatches(deliveries.filter((delivery) => this.#isOwn(delivery)))) {
+      const since = monotonicNow();
+      const args = [lease, ...batch.flatMap(reference)];
+      const answers = await commands.run<readonly number[]>(scripts.extend, { keys: keys.all, args });
+      batch.forEach((delivery, index) => {
+        if (answers[index] === 1) {
+          delivery.leaseUntil = since + lease;
+          return;
+        }
+        this.#held.delete(delivery);
+        lost.push(delivery);
+      });
+    }
+    return lost;
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    const results: SettleResult[] = settlements.map(({ delivery }) => (this.#isOwn(delivery) ? "unknown" : "lost"));
+    const own = settlements.flatMap((_, index) => (results[index] === "unknown" ? [index] : []));
+    const sent = await Promise.allSettled(
+      settleCalls(settlements, own).map(async ({ step, indexes, args }) => {
+        const answers = await this.#runSettle(step, args);
+        indexes.forEach((index, position) => {
+          results[index] = isDone(answers[position]) ? "settled" : "lost";
+          this.#held.delete((settlements[index] as Settlement).delivery);
+        });
+      }),
+    );
+    const failed = sent.find((result) => result.status === "rejected");
+    // Nothing at all was attempted: the caller learns why.
+    const isUntried = own.every((index) => results[index] === "unknown") && !sent.some(wasSent);
+    if (failed !== undefined && isUntried) throw failed.reason;
+    return results;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.stop();
+    this.#isClosed = true;
+    try {
+      for (const batch of inBatches([...this.#held])) await this.#runSettle("settle", batch.flatMap(abandonArgs));
+      await this.#parts.leave();
+    } catch (error) {
+      // Out of reach: their leases end by themselves.
+      if (!(error instanceof BrokerError) && !isTaskferryError(error, "CLOSED")) throw error;
+    } finally {
+      this.#held.clear();
+      this.#parts.blocking.close();
+      this.#parts.onClose();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Asks until there is a reply. An abort ends the wait; what an overdue reply brings is handed back. */
+  async #takeOnce(max: number, ended: AbortSignal): Promise<Taken> {
+    this.#request += 1;
+    const asking = this.#ask(max, this.#request, ended);
+    if (!(await isAbortedFirst(asking, ended, lastReply))) return asking;
+    void asking
+      .then(({ deliveries }) => this.settle(deliveries.map((delivery) => ({ kind: "release", delivery }))))
+      .catch(() => undefined);
+    return nothing;
+  }
+
+  /** Asks again under the same number, so that a lost reply costs no lease. */
+  async #ask(max: number, request: number, ended: AbortSignal): Promise<Taken> {
+    const { commands, keys, scripts, lease, id, dedupeWindow } = this.#parts;
+    const takeKeys = [...keys.all, keys.requestOf(id)];
+    for (;;) {
+      const leaseUntil = monotonicNow() + lease;
+      try {
+        const args = [max, lease, id, request, dedupeWindow];
+        const [packed, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
+        const deliveries = readHandout(packed, former, { owner: `${id} ${request}`, leaseUntil });
+        for (const delivery of deliveries) this.#held.add(delivery);
+        return { deliveries, next };
+      } catch (error) {
+        if (ended.aborted) return nothing;
+        if (this.#isClosed || !commands.isOpen) throw new ClosedError("The consumer");
+        if (!isTaskferryError(error) || !error.retryable) throw error;
+        if (error.code === "BROKER_FULL") await isAbortedFirst(wait(fullPause), ended, 0);
+      }
+    }
+  }
+
+  async #waitForMarker(next: number, ended: AbortSignal): Promise<void> {
+    const { blocking, commands, keys } = this.#parts;
+    const milliseconds = next < 0 ? longestBlock : Math.min(longestBlock, next);
+    const popped = waitForMarker(blocking, keys.marker, milliseconds);
+    if (!(await isAbortedFirst(popped, ended, 0))) return;
+    // The wait was given up while it goes on at the server: what it still pops belongs to others.
+    void popped
+      .then((wasPopped) => (wasPopped ? commands.call((client) => client.zadd(keys.marker, 0, "1")) : undefined))
+      .catch(() => undefined);
+  }
+
+  #isOwn(delivery: Delivery): boolean {
+    return tokenOf(delivery).owner.startsWith(`${this.#parts.id} `);
+  }
+
+  #runSettle(step: "acknowledge" | "settle", args: readonly Argument[]): Promise<Buffer> {
+    const { commands, keys, scripts, dedupeWindow } = this.#parts;
+    return commands.run(scripts[step], { keys: keys.all, args: [dedupeWindow, ...args] });
+  }
+}

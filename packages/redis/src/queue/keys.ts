@@ -1,0 +1,72 @@
+import type { QueueStorage } from "./storage.ts";
+
+/** What each queue has, however its messages are stored, by the names in the scripts. */
+const sharedNames = {
+  lease: "lease",
+  owner: "owner",
+  count: "count",
+  delayed: "delayed",
+  latest: "latest",
+  done: "done",
+  done_old: "done:old",
+  done_since: "done:since",
+  marker: "marker",
+  dead: "dead",
+  dead_message: "dead:message",
+  dead_reason: "dead:reason",
+  turn: "turn",
+} as const;
+
+/** The keys of one queue, all in one slot of a cluster by their hash tag. The README says what each holds. */
+export interface QueueKeys<TName extends string = string> extends Readonly<Record<keyof typeof sharedNames, string>> {
+  /** In the order in which the scripts get them. */
+  readonly all: readonly string[];
+  /** The number of the last request of a consumer that got something. */
+  readonly requestOf: (consumer: string) => string;
+  /** A key of the storage, by its name in the scripts. */
+  readonly own: Readonly<Record<TName, string>>;
+}
+
+/** What of a storage decides about keys. */
+interface KeyPlace<TName extends string> extends Pick<QueueStorage, "prefix"> {
+  readonly names: Readonly<Record<TName, string>>;
+}
+
+export function queueKeys<TName extends string>(
+  { names, prefix }: KeyPlace<TName>,
+  namespace: string,
+  queue: string,
+): QueueKeys<TName> {
+  const tag = `{${namespace}:${queue}}:${prefix}`;
+  const own = tagged(tag, names);
+  const shared = tagged(tag, sharedNames);
+  const requestOf = (consumer: string): string => `${tag}request:${consumer}`;
+  return { ...shared, own, all: [...Object.values<string>(own), ...Object.values(shared)], requestOf };
+}
+
+/** The set of all queues' names. */
+export function registryKey({ prefix }: Pick<QueueStorage, "prefix">, namespace: string): string {
+  return `${namespace}:${prefix}queues`;
+}
+
+/** Gives the keys their names at the head of every script. */
+export function nameKeys({ names }: Pick<QueueStorage, "names">): string {
+  const lines = [...Object.keys(names), ...Object.keys(sharedNames)].map(
+    (name, index) => `local ${name} = KEYS[${index + 1}]`,
+  );
+  return `${lines.join("\n")}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local taker
+-- A write that needs no memory: a script that has begun to write may go on when Redis is full. No id is "".
+local function begin_to_write() redis.call('HDEL', latest, '') end
+`;
+}
+
+function tagged<TName extends string>(
+  tag: string,
+  names: Readonly<Record<TName, string>>,
+): Readonly<Record<TName, string>> {
+  const entries = Object.entries<string>(names).map(([name, end]) => [name, tag + end] as const);
+  return Object.fromEntries(entries) as Record<TName, string>;
+}

@@ -1,0 +1,112 @@
+/** Moves due delayed messages to the back, and messages whose lease has ended to the front, of their band. */
+const promote = `
+local function promote()
+  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)
+  if #due > 0 then
+    redis.call('ZREM', delayed, unpack(due))
+    ripen(due)
+  end
+  local ended = redis.call('ZRANGEBYSCORE', lease, '-inf', now, 'LIMIT', 0, 500)
+  if #ended > 0 then
+    redis.call('ZREM', lease, unpack(ended))
+    redis.call('HDEL', owner, unpack(ended))
+    for i = #ended, 1, -1 do
+      redis.call('HINCRBY', count, ended[i], 1)
+      hand_back(ended[i])
+    end
+  end
+end
+`;
+
+/** Takes at most so many messages: those of higher bands first, yet one in eight, counted over all takes, from a lower one that waits. */
+const choose = `
+local function choose(max)
+  local keys = {}
+  local low, middle, high = waits(0), waits(1), waits(2)
+  if not high and not low then
+    if middle then pop(1, max, keys) end
+    return keys
+  end
+  local lower, round = 0, 0
+  if high and (middle or low) or middle and low then
+    local before = redis.call('INCRBY', turn, max) - max
+    round = math.floor((before + max) / 8)
+    lower = round - math.floor(before / 8)
+  end
+  local function fill(value, number)
+    if number > 0 then pop(value, number, keys) end
+  end
+  if high then
+    fill(2, max - lower)
+    -- The two lower bands take turns.
+    fill((not middle or low and round % 2 == 0) and 0 or 1, lower)
+  else
+    fill(1, max - lower)
+    fill(0, lower)
+  end
+  for value = 2, 0, -1 do fill(value, max - #keys) end
+  return keys
+end
+`;
+
+/**
+ * KEYS: one more, for the number of the consumer's last request that got something. ARGV: max, lease, consumer, number of
+ * the request, window. Answers packed keys and bytes of what it handed out, former deliveries of
+ * each unless there were none, and the milliseconds until something can become ready by itself (-1: nothing). The same request again gets the same
+ * messages, each with a whole lease: its first reply may have been lost, and it may come when that lease is nearly over.
+ * A request that arrives when a later one has been answered, from a connection given up since, gets nothing.
+ */
+export const take = `${promote}${choose}
+begin_to_write()
+rotate(tonumber(ARGV[5]))
+local request = KEYS[#KEYS]
+local token = ARGV[3] .. ' ' .. ARGV[4]
+local keys = {}
+local deadline = now + tonumber(ARGV[2])
+local answered = tonumber(redis.call('GET', request) or '0')
+local asked = tonumber(ARGV[4])
+taker = ARGV[3]
+if asked == answered then
+  local all = redis.call('HGETALL', owner)
+  for i = 1, #all, 2 do
+    if all[i + 1] == token then
+      keys[#keys + 1] = all[i]
+      redis.call('ZADD', lease, deadline, all[i])
+    end
+  end
+elseif asked > answered then
+  promote()
+  keys = choose(tonumber(ARGV[1]))
+  if #keys > 0 then
+    local leases, owners = {}, {}
+    for i, key in ipairs(keys) do
+      leases[i * 2 - 1], leases[i * 2] = deadline, key
+      owners[i * 2 - 1], owners[i * 2] = key, token
+    end
+    redis.call('ZADD', lease, unpack(leases))
+    redis.call('HSET', owner, unpack(owners))
+    -- It is of use for as long as a request may come again; a consumer that is gone leaves nothing for ever.
+    redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
+  end
+end
+if waits(2) or waits(1) or waits(0) then wake() end
+if #keys == 0 then
+  local next = -1
+  for _, set in ipairs({ delayed, lease }) do
+    local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+    if #first > 0 then
+      local left = math.max(1, tonumber(first[2]) - now)
+      if next < 0 or left < next then next = left end
+    end
+  end
+  return { '', keys, next }
+end
+local former = redis.call('HMGET', count, unpack(keys))
+local bytes = frames(keys)
+local items, counts, again = {}, {}, false
+for i, key in ipairs(keys) do
+  items[i * 2 - 1], items[i * 2] = key, bytes[i] or ''
+  counts[i] = tonumber(former[i] or '0')
+  again = again or counts[i] > 0
+end
+return { cmsgpack.pack(items), again and counts or {}, -1 }`;

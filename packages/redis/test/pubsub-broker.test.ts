@@ -1,0 +1,16 @@
+import { testBroker } from "@taskferry/testing";
+import { redisPubSub } from "../src/index.ts";
+import { publish } from "../src/pubsub/publish.ts";
+import { createRedisHarness, privateRedis } from "./harness.ts";
+
+const redis = privateRedis();
+
+testBroker({
+  name: "redisPubSub",
+  create: async () =>
+    createRedisHarness(redis.current(), {
+      make: (url) => redisPubSub({ url, commandTimeout: "1s" }),
+      scripts: { publish: [publish], take: [], extend: [], settle: [] },
+    }),
+  cannot: { insertRaw: "nothing waits", crash: "there is nothing to come back" },
+});
