@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startRedis } from "@taskferry/testing";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { startNats, startRabbitmq, startRedis } from "@taskferry/testing";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 
@@ -23,21 +23,59 @@ describe("each example prints what it says", () => {
     );
   });
 
-  test("swap-broker over Redis", async () => {
-    const redis = await startRedis();
-    onTestFinished(() => redis[Symbol.asyncDispose]());
-    expect(await run("swap-broker", { TASKFERRY_BROKER: redis.url })).toBe(await expected("swap-broker"));
-  });
+  describe("swap-broker over a server", () => {
+    const servers = privateServers();
 
-  test("swap-broker over sqlite with results in Redis", async () => {
-    const redis = await startRedis();
-    onTestFinished(() => redis[Symbol.asyncDispose]());
-    const broker = await inTemporaryFolder("sqlite:queue.db");
-    expect(await run("swap-broker", { TASKFERRY_BROKER: broker, TASKFERRY_RESULTS: redis.url })).toBe(
-      await expected("swap-broker"),
-    );
+    test.each([
+      ["a Redis list", () => ({ TASKFERRY_BROKER: servers.redis })],
+      ["a Redis stream", () => ({ TASKFERRY_BROKER: servers.redis.replace("redis:", "redis+stream:") })],
+      ["JetStream", () => ({ TASKFERRY_BROKER: servers.nats })],
+      ["RabbitMQ", () => ({ TASKFERRY_BROKER: servers.rabbitmq })],
+      [
+        "RabbitMQ with results in Redis",
+        () => ({ TASKFERRY_BROKER: servers.rabbitmq, TASKFERRY_RESULTS: servers.redis }),
+      ],
+      ["JetStream with results in Redis", () => ({ TASKFERRY_BROKER: servers.nats, TASKFERRY_RESULTS: servers.redis })],
+    ])("%s", async (_, env) => {
+      expect(await run("swap-broker", env())).toBe(await expected("swap-broker"));
+    });
+
+    test("sqlite with results in Redis", async () => {
+      const broker = await inTemporaryFolder("sqlite:queue.db");
+      expect(await run("swap-broker", { TASKFERRY_BROKER: broker, TASKFERRY_RESULTS: servers.redis })).toBe(
+        await expected("swap-broker"),
+      );
+    });
+
+    test.each([
+      ["Redis", () => servers.redis],
+      ["RabbitMQ", () => servers.rabbitmq],
+      ["NATS", () => servers.nats],
+    ])("broadcast over %s", async (_, url) => {
+      expect(await run("broadcast", { TASKFERRY_BROKER: url() })).toBe(await expected("broadcast"));
+    });
+
+    test.each([
+      ["a Redis stream", () => servers.redis.replace("redis:", "redis+stream:")],
+      ["JetStream", () => servers.nats],
+    ])("workflow over %s", async (_, url) => {
+      expect(await run("workflow", { TASKFERRY_BROKER: url() })).toBe(await expected("workflow"));
+    });
   });
 });
+
+/** One server of each kind for all examples. */
+function privateServers(): Record<"nats" | "rabbitmq" | "redis", string> {
+  const urls = { nats: "", rabbitmq: "", redis: "" };
+  const started: AsyncDisposable[] = [];
+  beforeAll(async () => {
+    const [redis, nats, rabbitmq] = await Promise.all([startRedis(), startNats(), startRabbitmq()]);
+    started.push(redis, nats, rabbitmq);
+    Object.assign(urls, { redis: redis.url, nats: nats.url, rabbitmq: rabbitmq.url });
+  });
+  afterAll(() => Promise.all(started.map((server) => server[Symbol.asyncDispose]())));
+  return urls;
+}
 
 async function run(name: string, env: Readonly<Record<string, string>>): Promise<string> {
   const folder = await temporaryFolder();

@@ -1,6 +1,7 @@
 import { testBroker } from "@taskferry/testing";
 import { nats } from "../src/index.ts";
 import { brokerMarks, createNatsHarness, insertRaw, privateNats } from "./harness.ts";
+import skips from "./skip.json" with { type: "json" };
 
 const server = privateNats();
 
@@ -13,10 +14,5 @@ testBroker({
     });
     return { ...harness, insertRaw: (queue, bytes) => insertRaw(server.current().url, queue, bytes) };
   },
-  skip: [
-    {
-      reason: "JetStream keeps the ids of messages that are gone in memory: a restart of the server forgets them",
-      tests: ["restart › what was seen is still known"],
-    },
-  ],
+  skip: skips,
 });
