@@ -54,7 +54,10 @@ export function resolveTiming(options: TimingOptions, subject: string): Timing {
   const { cron, timeZone, every, at } = options as Record<keyof Timing, unknown>;
   const given = [cron, every, at].filter((value) => value !== undefined).length;
   if (given !== 1)
-    throw new OptionError("OPTION_INVALID", `${subject}: expected one of \`cron\`, \`every\` and \`at\`, got ${given}.`);
+    throw new OptionError(
+      "OPTION_INVALID",
+      `${subject}: expected one of \`cron\`, \`every\` and \`at\`, got ${given}.`,
+    );
   if (timeZone !== undefined && cron === undefined)
     throw new OptionError("OPTION_INVALID", `${subject}, timeZone: expected it with \`cron\` alone.`);
   const timing: Timing = {

@@ -45,7 +45,12 @@ describe("clocks that are put back: a wall time that they show twice fires once,
     ["Europe/Berlin", "0 0 2 * * *", "2026-10-25T01:10", ["10-26T01:00"]],
     // New York, 1 November 2026: 01:00 to 02:00 comes again at 06:00 UTC.
     ["America/New_York", "30 1 * * *", "2026-10-31T12:00", ["11-01T05:30", "11-02T06:30"]],
-    ["America/New_York", "*/20 1 * * *", "2026-10-31T12:00", ["11-01T05:00", "11-01T05:20", "11-01T05:40", "11-02T06:00"]],
+    [
+      "America/New_York",
+      "*/20 1 * * *",
+      "2026-10-31T12:00",
+      ["11-01T05:00", "11-01T05:20", "11-01T05:40", "11-02T06:00"],
+    ],
     // Lord Howe, 5 April 2026: 01:30 to 02:00 comes again at 15:00 UTC of the day before.
     ["Australia/Lord_Howe", "*/30 1 * * *", "2026-04-04T12:00", ["04-04T14:00", "04-04T14:30", "04-05T14:30"]],
   ])("%s %s", (zone, cron, from, expected) => {
@@ -60,7 +65,12 @@ describe("an expression that leaves the hour open goes by elapsed time", () => {
     ["Europe/Berlin", "@hourly", "2026-10-24T23:30", ["10-25T00:00", "10-25T01:00", "10-25T02:00"]],
     ["Europe/Berlin", "15 * * * *", "2026-03-28T23:30", ["03-29T00:15", "03-29T01:15", "03-29T02:15"]],
     ["America/New_York", "30 * * * *", "2026-11-01T04:45", ["11-01T05:30", "11-01T06:30", "11-01T07:30"]],
-    ["Australia/Lord_Howe", "45 * * * *", "2026-04-04T13:30", ["04-04T13:45", "04-04T14:45", "04-04T15:15", "04-04T16:15"]],
+    [
+      "Australia/Lord_Howe",
+      "45 * * * *",
+      "2026-04-04T13:30",
+      ["04-04T13:45", "04-04T14:45", "04-04T15:15", "04-04T16:15"],
+    ],
   ])("%s %s from %s", (zone, cron, from, expected) => {
     expect(instants(cron, zone, { from, count: expected.length })).toEqual(expected);
   });
@@ -84,7 +94,10 @@ describe("expressions", () => {
 
   test.each(["60 * * * *", "H * * * *", "", "tomorrow", "* * *"])("%j is refused", (cron) => {
     expect(() => readCron(cron, "UTC", "schedule x")).toThrow(
-      expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringMatching(/^schedule x, cron: expected/) }),
+      expect.objectContaining({
+        code: "OPTION_INVALID",
+        message: expect.stringMatching(/^schedule x, cron: expected/),
+      }),
     );
   });
 
@@ -109,14 +122,20 @@ function byPatience(cron: { minute: number; hour: number | undefined }, timeZone
   for (let instant = from + minute; ; instant += minute) {
     const text = show(instant);
     if (wanted(cron, text) && (cron.hour === undefined || !seen.has(text))) return instant;
-    if (cron.hour !== undefined && isSkipped(cron as { minute: number; hour: number }, { before: show(instant - minute), text }))
+    if (
+      cron.hour !== undefined &&
+      isSkipped(cron as { minute: number; hour: number }, { before: show(instant - minute), text })
+    )
       return instant;
     seen.add(text);
   }
 }
 
 /** Whether the clocks were put forward over that wall time between two looks that are a minute apart. */
-function isSkipped({ minute: m, hour }: { minute: number; hour: number }, { before, text }: { before: string; text: string }): boolean {
+function isSkipped(
+  { minute: m, hour }: { minute: number; hour: number },
+  { before, text }: { before: string; text: string },
+): boolean {
   const of = (shown: string): number => Number(shown.slice(-5, -3)) * 60 + Number(shown.slice(-2));
   const [last, now] = [of(before), of(text)];
   const passed = (now - last + 1_440) % 1_440;
@@ -126,13 +145,25 @@ function isSkipped({ minute: m, hour }: { minute: number; hour: number }, { befo
 }
 
 test("the next time is what a patient reader of the wall clock finds", () => {
-  const shifts = ["2026-03-29T01:00", "2026-10-25T01:00", "2026-03-08T07:00", "2026-11-01T06:00", "2026-04-04T15:00", "2026-10-03T15:30", "2026-02-15T02:00", "2026-03-22T02:00"];
+  const shifts = [
+    "2026-03-29T01:00",
+    "2026-10-25T01:00",
+    "2026-03-08T07:00",
+    "2026-11-01T06:00",
+    "2026-04-04T15:00",
+    "2026-10-03T15:30",
+    "2026-02-15T02:00",
+    "2026-03-22T02:00",
+  ];
   fc.assert(
     fc.property(
       fc.constantFrom(...zones),
       fc.constantFrom(...shifts),
       fc.integer({ min: -300, max: 300 }),
-      fc.record({ minute: fc.integer({ min: 0, max: 59 }), hour: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined }) }),
+      fc.record({
+        minute: fc.integer({ min: 0, max: 59 }),
+        hour: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined }),
+      }),
       (zone, shift, minutes, cron) => {
         const from = at(shift) + minutes * minute;
         const next = readCron(`${cron.minute} ${cron.hour ?? "*"} * * *`, zone, "test")(from);
