@@ -44,7 +44,7 @@ export class ScheduleMirror {
     return this.#schedules.values();
   }
 
-  /** Takes in what was read or written beside the watch. What comes late by the watch is followed by what is newer. */
+  /** Takes in what was read or written beside the watch. */
   learn(stored: StoredSchedule): Mirrored {
     const known = this.#schedules.get(stored.id);
     const isKnownTiming = known !== undefined && sameTiming(known.stored, stored);
@@ -81,10 +81,17 @@ export class ScheduleMirror {
 
   #apply(change: StateChange): void {
     if (change.type === "delete") return this.forget(change.key.at(-1) ?? "");
-    if (change.type === "put") return void this.#read(() => this.learn(readEntry(change.entry)));
+    if (change.type === "put") return void this.#read(() => this.#hear(readEntry(change.entry)));
     const ids = new Set(change.entries.map(({ key }) => key.at(-1) ?? ""));
     for (const id of this.#schedules.keys()) if (!ids.has(id)) this.forget(id);
     for (const entry of change.entries) this.#read(() => this.learn(readEntry(entry)));
+  }
+
+  /** What was written here, or read, may be newer than what is only now heard of: a cursor never goes back. */
+  #hear(stored: StoredSchedule): void {
+    const known = this.#schedules.get(stored.id)?.stored.record;
+    const { revision, cursor } = stored.record;
+    if (known === undefined || known.revision !== revision || known.cursor <= cursor) this.learn(stored);
   }
 
   /** A record of a newer version, or a time zone that this machine does not know, must not stop the others. */
