@@ -5,15 +5,22 @@ import { withShell } from "./shell.ts";
 
 const schedule = `
 import { defineSchedule } from "@taskferry/core";
-import { greet } from "./tasks.ts";
+import { greet } from "./tasks.js";
 export const tick = defineSchedule("tick", { every: "1s" }, greet, { name: "you" });
+`;
+
+const config = `
+export default { broker: "sqlite:data/queue.db", handlers: ["./src/handlers.ts"], schedules: ["./src/schedules.ts"] };
 `;
 
 describe("schedules", () => {
   test("there are none at first, and none can be changed", () =>
     withShell(async (shell) => {
       expect(await shell.run("schedules", "list")).toMatchObject({ code: 0, stdout: "There is no schedule.\n" });
-      expect(await shell.run("schedules", "list", "--json")).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\[\]/) });
+      expect(await shell.run("schedules", "list", "--json")).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^\[\]/),
+      });
       for (const command of ["next", "pause", "resume", "run"])
         expect(await shell.run("schedules", command, "nobody")).toMatchObject({
           code: 1,
@@ -27,11 +34,12 @@ describe("schedules", () => {
 for (const args of [["scheduler"], ["worker", "--scheduler"]])
   test(`taskferry ${args.join(" ")} fires the schedules of a module`, async () => {
     await using project = await createApplication();
-    await project.write("schedules.ts", schedule);
-    await project.write("taskferry.config.ts", (await project.read("taskferry.config.ts")).replace("handlers:", 'schedules: ["./schedules.ts"], handlers:'));
+    await project.write("src/schedules.ts", schedule);
+    await project.write("taskferry.config.ts", config);
     await using scheduler = await startTaskferry(project, args);
     await scheduler.waitForOutput(/"message":"the scheduler has started"/);
-    const json = async (...rest: readonly string[]) => JSON.parse((await taskferry(project, ["schedules", ...rest, "--json"])).stdout);
+    const json = async (...rest: readonly string[]) =>
+      JSON.parse((await taskferry(project, ["schedules", ...rest, "--json"])).stdout);
     expect(await json("list")).toMatchObject([{ id: "tick", task: "greet", source: "code", isPaused: false }]);
     expect(await json("next", "tick", "--count", "2")).toHaveLength(2);
     expect(await json("pause", "tick")).toMatchObject({ isPaused: true });

@@ -138,7 +138,6 @@ export async function createClient<const TConfig extends ClientConfig>(
   const { broker, results, state } = connections;
   checkResults(broker, results, config.results);
   const logger = config.logger ?? silentLogger;
-  const middlewares = config.middlewares ?? [];
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
   const readers =
@@ -169,7 +168,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   const disconnect = await openConnections(connections, {
     role: "client",
     startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"),
-    middlewares,
+    middlewares: config.middlewares ?? [],
     logger,
     onBrokerEvent: (event) => emitter.emit(() => event),
   });

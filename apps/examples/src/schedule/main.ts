@@ -8,13 +8,17 @@ const ticked = new Promise<string>((resolve) => {
   told = resolve;
 });
 const onReport = report.handler(({ of }, { headers }) => {
-  if (headers["schedule"] === "tick") told(`${headers["schedule"]} fired on the second: ${headers["schedule-time"]?.endsWith(".000Z")}`);
+  if (headers["schedule"] === "tick")
+    told(`${headers["schedule"]} fired on the second: ${headers["schedule-time"]?.endsWith(".000Z")}`);
   return `report of the ${of}`;
 });
 
 // In code: fired by every scheduler that has it, and yet once.
 const tick = defineSchedule("tick", { every: "1s" }, report, { of: "second" });
-const schedulers = [createScheduler({ ...config, schedules: [tick] }), createScheduler({ ...config, schedules: [tick] })];
+const schedulers = [
+  createScheduler({ ...config, schedules: [tick] }),
+  createScheduler({ ...config, schedules: [tick] }),
+];
 for (const scheduler of schedulers) await scheduler.start();
 
 const worker = createWorker({ ...config, handlers: [onReport] });

@@ -1,12 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import {
-  createClient,
-  createScheduler,
-  defineSchedule,
-  defineTask,
-  memory,
-  type ScheduleOptions,
-} from "../../src/index.ts";
+import { createScheduler, defineSchedule, defineTask, memory, type ScheduleOptions } from "../../src/index.ts";
 import { noon, schedulerStage } from "./setup.ts";
 
 const report = defineTask<{ of: string }>("report");

@@ -22,7 +22,7 @@ export interface FakeClock extends Clock {
   jump(milliseconds: number): void;
 }
 
-export function fakeClock(start: number): FakeClock {
+function fakeClock(start: number): FakeClock {
   let wall = start;
   let monotonic = 0;
   const timers = new Set<{ readonly at: number; readonly wake: () => void }>();
