@@ -4,14 +4,18 @@ const coreFiles = (names) => `${core}(${names})\\.ts$`;
 const coreFolders = (names) => `${core}(${names})/`;
 
 /** Facts and values that everything else builds on. */
-const leaf = coreFiles("errors|outcome|message|duration|plan|logger|lifecycle|id|root|error-record|batcher");
+const leaf = `${core}((errors|outcome|message|duration|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module)\\.ts$|timing/)`;
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
-const tasks = coreFiles("task|callable-task|task-options|handler|schema|provider");
+const tasks = coreFiles("task|callable-task|task-options|handler|schedule|schema|provider");
 /** What client and worker are both made with. */
-const joints = coreFiles("cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes");
+const joints = coreFiles(
+  "cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes",
+);
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");
+/** The records of schedules: for clients that change them, schedulers that fire them, and workers that execute the fires. */
+const schedules = coreFolders("schedules");
 const client = [coreFiles("client"), coreFolders("client")];
 const worker = [coreFiles("worker"), coreFolders("worker")];
 const above = [coreFiles("scheduler"), coreFolders("scheduler")];
@@ -94,6 +98,11 @@ const coreRules = [
     from: enqueue,
     allowed: [leaf, contracts, tasks, joints, enqueue],
     comment: "Enqueueing knows neither client nor worker.",
+  }),
+  only("core-schedules", {
+    from: schedules,
+    allowed: [leaf, contracts, tasks, joints, enqueue, schedules],
+    comment: "The records of schedules know neither client, worker nor scheduler.",
   }),
   only("core-joint", {
     from: joints,

@@ -8,7 +8,7 @@ export function durationArgument(text: string): number {
   return refuseWhatThrows(() => parseDuration(value, "Duration"));
 }
 
-export function nameArgument(kind: "task" | "queue"): (text: string) => string {
+export function nameArgument(kind: "task" | "queue" | "schedule"): (text: string) => string {
   return (text) => refuseWhatThrows(() => checkName(kind, text));
 }
 

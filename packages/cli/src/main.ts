@@ -6,6 +6,8 @@ import { addEnqueue } from "./commands/enqueue.ts";
 import { addPurge } from "./commands/purge.ts";
 import { addQueues } from "./commands/queues.ts";
 import { addResult } from "./commands/result.ts";
+import { addScheduler } from "./commands/scheduler.ts";
+import { addSchedules } from "./commands/schedules.ts";
 import { addTasks } from "./commands/tasks.ts";
 import { addWorker } from "./commands/worker.ts";
 import { describeError } from "./output/describe-error.ts";
@@ -66,7 +68,19 @@ export function configure(program: Command, session: Session): Command {
     .showHelpAfterError("Run it with --help for usage and examples.")
     .exitOverride()
     .addHelpText("after", programHelp);
-  for (const add of [addWorker, addEnqueue, addResult, addCancel, addTasks, addQueues, addDead, addPurge, addDoctor])
+  for (const add of [
+    addWorker,
+    addScheduler,
+    addSchedules,
+    addEnqueue,
+    addResult,
+    addCancel,
+    addTasks,
+    addQueues,
+    addDead,
+    addPurge,
+    addDoctor,
+  ])
     add(program, session);
   return program;
 }

@@ -10,6 +10,7 @@ import {
 import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
 import { type Handle, type StatelessHandle, TaskHandle } from "./client/handle.ts";
 import { openReaders } from "./client/open-readers.ts";
+import { createSchedules, type Schedules } from "./client/schedules.ts";
 import type { WorkflowHandle } from "./client/workflow-handle.ts";
 import type { WorkflowOptions, Workflows } from "./client/workflows.ts";
 import type { ClientConfig } from "./config.ts";
@@ -100,6 +101,9 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
    */
   readonly cancel: TState extends true ? CancelMany : never;
 
+  /** Schedules that are made, changed and removed while everything runs. */
+  readonly schedules: TState extends true ? Schedules<ClientHandle<TResults, unknown>> : never;
+
   /** The messages that were given up on. */
   readonly deadLetters: DeadLetters;
   /** Looks into queues. @throws UnsupportedCapabilityError where the broker cannot be looked into. */
@@ -134,7 +138,6 @@ export async function createClient<const TConfig extends ClientConfig>(
   const { broker, results, state } = connections;
   checkResults(broker, results, config.results);
   const logger = config.logger ?? silentLogger;
-  const middlewares = config.middlewares ?? [];
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
   const readers =
@@ -165,7 +168,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   const disconnect = await openConnections(connections, {
     role: "client",
     startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"),
-    middlewares,
+    middlewares: config.middlewares ?? [],
     logger,
     onBrokerEvent: (event) => emitter.emit(() => event),
   });
@@ -189,6 +192,7 @@ export async function createClient<const TConfig extends ClientConfig>(
       });
     },
     cancel: cancelManyWith(canceller),
+    schedules: createSchedules({ ...config, state, results, serializers, routes: enqueuer.routes, toHandle }),
     deadLetters: createDeadLetters(broker, enqueuer.publisher),
     get queues() {
       return requireAdmin(broker);
@@ -232,6 +236,7 @@ function requireWorkflows(readers: { readonly workflows: Workflows } | undefined
 }
 
 interface ErasedClient extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
+  readonly schedules: Schedules<BareHandle>;
   enqueue(
     work: CallableTask | Workflow,
     input?: unknown,

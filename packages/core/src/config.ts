@@ -4,6 +4,7 @@ import type { Handler } from "./handler.ts";
 import type { Logger } from "./logger.ts";
 import type { Middleware } from "./middleware.ts";
 import type { ResultBackend } from "./result-backend.ts";
+import type { Schedule } from "./schedule.ts";
 import type { Serializer } from "./serializer.ts";
 import type { StateStore } from "./state-store.ts";
 
@@ -74,8 +75,14 @@ export interface ShutdownOptions {
   readonly grace?: Duration;
 }
 
+/** What a scheduler needs. */
+export interface SchedulerConfig extends ConnectionConfig {
+  /** Schedules by value, or modules (path or URL) whose exported schedules are collected. */
+  readonly schedules?: readonly (Schedule | string | URL)[];
+}
+
 /** A whole configuration, as `taskferry.config.ts` exports it. */
-export interface Config extends ClientConfig, WorkerConfig {}
+export interface Config extends ClientConfig, WorkerConfig, SchedulerConfig {}
 
 /** Makes implementations from URLs, by scheme with its colon, such as `"redis:"`. Packages export theirs as `schemes`. */
 export interface UrlSchemes {

@@ -37,6 +37,8 @@ export type ErrorCode =
   | "RESULT_UNKNOWN"
   | "RETRY_LATER"
   | "RESULTS_UNAVAILABLE"
+  | "SCHEDULE_EXISTS"
+  | "SCHEDULE_UNKNOWN"
   | "STATE_REQUIRED"
   | "STATE_VALUE_TOO_LARGE"
   | "TASK_CANCELLED"
@@ -98,7 +100,13 @@ export class OptionError extends TaskferryError {
   override readonly name = "OptionError";
 
   constructor(
-    code: "DURATION_INVALID" | "NAME_INVALID" | "OPTION_INVALID" | "STATE_VALUE_TOO_LARGE",
+    code:
+      | "DURATION_INVALID"
+      | "NAME_INVALID"
+      | "OPTION_INVALID"
+      | "SCHEDULE_EXISTS"
+      | "SCHEDULE_UNKNOWN"
+      | "STATE_VALUE_TOO_LARGE",
     message: string,
     options?: ErrorOptions,
   ) {

@@ -5,7 +5,7 @@ import type { ErrorRecord } from "./outcome.ts";
  * Everything that happens to a task and to a connection, as one typed union: it serves tests, metrics and dashboards.
  * Times are wall-clock epoch milliseconds. A listener is called at once and must be quick; one that throws harms nothing.
  */
-export type TaskferryEvent = ClientEvent | WorkerEvent;
+export type TaskferryEvent = ClientEvent | WorkerEvent | SchedulerEvent;
 
 export type ClientEvent = EnqueueEvent | ConnectionEvent;
 
@@ -53,6 +53,21 @@ export type WorkerEvent =
   /** Its handler ignored its signal; its slot is used again while the handler may still run. */
   | (TaskEvent & { readonly type: "task.abandoned" })
   | ConnectionEvent;
+
+export type SchedulerEvent =
+  | { readonly type: "scheduler.started" | "scheduler.stopped"; readonly at: number; readonly scheduler: string }
+  /** The broker has taken a fire over from this scheduler. `time`: its nominal time. */
+  | (ScheduleEvent & { readonly type: "schedule.fired"; readonly id: string; readonly time: number })
+  /** Nominal times from `since` on were later than the grace; the misfire policy decided. */
+  | (ScheduleEvent & { readonly type: "schedule.missed"; readonly since: number })
+  /** A fire that can never be enqueued was left out. */
+  | (ScheduleEvent & { readonly type: "schedule.refused"; readonly time: number; readonly error: Error })
+  | ConnectionEvent;
+
+export interface ScheduleEvent {
+  readonly at: number;
+  readonly schedule: string;
+}
 
 export interface TaskEvent {
   readonly at: number;

@@ -11,6 +11,9 @@ export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
 export type { HandledTask, Handler, HandlerContext } from "./handler.ts";
 export { isHandler } from "./handler.ts";
+export type { MisfireOptions, Overlap, Schedule, ScheduleOptions, SchedulePolicy } from "./schedule.ts";
+export { defineSchedule, isSchedule } from "./schedule.ts";
+export type { Timing, TimingOptions } from "./timing/timing.ts";
 export type { Duration } from "./duration.ts";
 export { parseDuration } from "./duration.ts";
 
@@ -38,6 +41,7 @@ export type {
   Config,
   ConnectionConfig,
   QueueOptions,
+  SchedulerConfig,
   ShutdownOptions,
   UrlSchemes,
   WorkerConfig,
@@ -57,6 +61,7 @@ export type { CancelMode } from "./cancellation.ts";
 export type { CancelOptions, CancelStatus } from "./client/canceller.ts";
 export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
 export type { Progress } from "./progress.ts";
+export type { ScheduleInfo, Schedules } from "./client/schedules.ts";
 export type { DeadLetters, ReplayReport } from "./client/dead-letters.ts";
 
 // Messages and serializers
@@ -114,14 +119,27 @@ export type {
   FoundHandlers,
   HandlerProblem,
   HandlerSources,
-  LoadModule,
 } from "./worker/load-handlers.ts";
 export { findHandlers, loadHandlers } from "./worker/load-handlers.ts";
+export type { LoadModule } from "./load-module.ts";
+
+// Scheduler
+export type { Scheduler, SchedulerOptions, SchedulerStatus } from "./scheduler.ts";
+export { createScheduler } from "./scheduler.ts";
+export type { Clock } from "./clock.ts";
 
 // Middlewares and events
 export type { Execution, Middleware } from "./middleware.ts";
 export { shortCircuit } from "./middleware.ts";
-export type { ClientEvent, ConnectionEvent, TaskEvent, TaskferryEvent, WorkerEvent } from "./events.ts";
+export type {
+  ClientEvent,
+  ConnectionEvent,
+  ScheduleEvent,
+  SchedulerEvent,
+  TaskEvent,
+  TaskferryEvent,
+  WorkerEvent,
+} from "./events.ts";
 
 // Outcomes, results and state
 export type {

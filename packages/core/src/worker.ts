@@ -9,12 +9,14 @@ import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { AbortedError, ClosedError } from "./errors.ts";
 import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
 import type { Handler } from "./handler.ts";
+import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
-import { type LoadModule, loadHandlers } from "./worker/load-handlers.ts";
+import { Fires } from "./worker/fires.ts";
+import { loadHandlers } from "./worker/load-handlers.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
@@ -178,7 +180,7 @@ class TaskWorker implements Worker {
       worker: this.name,
       emitter: this.#emitter,
       logger: this.#logger,
-      gates: cancellations === undefined ? [] : [cancellations],
+      gates: [cancellations, this.#openFires(connections, settings)].filter((gate) => gate !== undefined),
       ...this.#openEnqueueing(connections),
       isWanted: () => this.#state !== "stopped",
     });
@@ -234,6 +236,14 @@ class TaskWorker implements Worker {
     });
     this.#closing.push(() => cancellations.stop());
     return cancellations;
+  }
+
+  /** Fires of schedules are executed once, and in turn, where there is a state store to agree in. */
+  #openFires({ state }: Connections, { lease }: WorkerSettings): Fires | undefined {
+    if (state === undefined) return undefined;
+    const fires = new Fires({ state, worker: this.name, lease, logger: this.#logger });
+    this.#closing.push(() => fires.stop());
+    return fires;
   }
 
   #openEnqueueing(connections: Connections): Pick<OpenConveyorParts, "enqueueChild" | "publish"> {

@@ -45,7 +45,14 @@ const samples: ReadonlyArray<{ make: (code: never) => TaskferryError; codes: Err
   },
   {
     make: (code) => new OptionError(code, "text", { cause }),
-    codes: ["DURATION_INVALID", "NAME_INVALID", "OPTION_INVALID", "STATE_VALUE_TOO_LARGE"],
+    codes: [
+      "DURATION_INVALID",
+      "NAME_INVALID",
+      "OPTION_INVALID",
+      "SCHEDULE_EXISTS",
+      "SCHEDULE_UNKNOWN",
+      "STATE_VALUE_TOO_LARGE",
+    ],
   },
   { make: () => new UnsupportedCapabilityError("delay", "text"), codes: ["UNSUPPORTED_CAPABILITY"], keepsCause: false },
   {

@@ -34,6 +34,7 @@ export function addWorker(program: Command, session: Session): void {
     )
     .option("--health-port <number>", "answer /livez and /readyz on this port; 0: any free one", wholeNumber(0, 65_535))
     .option("--health-host <address>", "listen for probes on this address alone (default: all)")
+    .option("--scheduler", "run a scheduler beside it")
     .option("--watch", "restart the worker when a source file changes")
     .addOption(new Option("--log-level <level>", "the least level that is logged (default: info)").choices(logLevels))
     .addOption(

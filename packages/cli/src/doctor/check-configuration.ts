@@ -22,6 +22,7 @@ const names: Readonly<Record<keyof Config, true>> = {
   queues: true,
   results: true,
   root: true,
+  schedules: true,
   schemes: true,
   serializer: true,
   serializers: true,

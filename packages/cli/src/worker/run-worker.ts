@@ -1,4 +1,13 @@
-import { createWorker, type Logger, loadHandlers, type ShutdownOptions, type Worker } from "@taskferry/core";
+import {
+  type Config,
+  createScheduler,
+  createWorker,
+  type Logger,
+  loadHandlers,
+  resolveConnections,
+  type ShutdownOptions,
+  type Worker,
+} from "@taskferry/core";
 import type { QueueChoice } from "../arguments.ts";
 import type { Session } from "../session.ts";
 import { type ChosenLogger, chooseLogger, type LogFlags } from "./choose-logger.ts";
@@ -14,13 +23,14 @@ export interface WorkerFlags extends LogFlags {
   readonly shutdownTimeout?: number;
   readonly healthPort?: number;
   readonly healthHost?: string;
+  readonly scheduler?: boolean;
   readonly supervised?: boolean;
 }
 
 /** Runs a worker in this process until it is told to stop. Resolves to whether it came to a good end. */
 export async function runWorker(session: Session, flags: WorkerFlags): Promise<boolean> {
-  const { config, note } = await session.loaded();
-  const chosen = chooseLogger(flags, config, session.terminal);
+  const { config: loaded, note } = await session.loaded();
+  const chosen = chooseLogger(flags, loaded, session.terminal);
   const { logger } = chosen;
   if (note !== undefined) logger.info({}, session.redact(note));
 
@@ -32,12 +42,27 @@ export async function runWorker(session: Session, flags: WorkerFlags): Promise<b
     health = await openHealth(flags, () => worker);
     if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
     // A module may take for ever to load: a stop does not wait for it.
-    worker = await Promise.race([prepareWorker(session, flags, chosen), stop.requested]);
-    return worker === undefined || (await runToEnd(worker, stop, logger));
+    const config = flags.scheduler === true ? await shareConnections(session) : (await session.loaded()).config;
+    worker = await Promise.race([prepareWorker(session, flags, { ...chosen, config }), stop.requested]);
+    if (worker === undefined) return true;
+    if (flags.scheduler !== true) return await runToEnd(worker, stop, logger);
+    const { name: _, ...shared } = config;
+    await using scheduler = createScheduler({ ...shared, logger, loadModule: session.loadModule });
+    await scheduler.start();
+    return await runToEnd(worker, stop, logger);
   } finally {
     endListening();
     await health?.close();
   }
+}
+
+type RootedConfig = Config & { readonly root: string };
+
+/** Worker and scheduler of one process share what they connect to. */
+async function shareConnections(session: Session): Promise<RootedConfig> {
+  const { config } = await session.loaded();
+  const { broker, results = false, state = false, broadcast = false } = await resolveConnections(config);
+  return { ...config, broker, results, state, broadcast };
 }
 
 interface Stop {
@@ -61,9 +86,8 @@ function createStop(logger: Logger): Stop {
 async function prepareWorker(
   session: Session,
   flags: WorkerFlags,
-  { logger, taskLines }: ChosenLogger,
+  { logger, taskLines, config }: ChosenLogger & { readonly config: RootedConfig },
 ): Promise<Worker> {
-  const { config } = await session.loaded();
   const { loadModule } = session;
   const handlers = await loadHandlers(config, loadModule);
   const queues = chooseQueues(config, handlers, { concurrency: flags.concurrency, queues: flags.queues });

@@ -5,7 +5,7 @@ import { parseDuration } from "../duration.ts";
 import { defaultMaxBodyBytes } from "../message.ts";
 import { createEnqueuer, type Enqueuer, type EnqueuerParts } from "./enqueuer.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
-import { createRoutes } from "./routes.ts";
+import { createRoutes, type Routes } from "./routes.ts";
 
 export interface OpenEnqueuerParts<THandle>
   extends Pick<EnqueuerParts<THandle>, "serializers" | "isClosed" | "emitter" | "toHandle"> {
@@ -19,6 +19,8 @@ export interface OpenEnqueuer<THandle> extends Enqueuer<THandle> {
   readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
   /** To the broker, past the middlewares. */
   readonly publisher: Publisher;
+  /** To the broker of a task, through the middlewares. */
+  readonly routes: Routes;
   /** Resolves once everything enqueued so far is answered. */
   close(): Promise<void>;
 }
@@ -37,5 +39,5 @@ export function openEnqueuer<THandle>({
     maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
     replyTo: connections.results?.replyTo,
   });
-  return { ...enqueuer, publish: routes.ordinary.publish, publisher, close: routes.close };
+  return { ...enqueuer, publish: routes.ordinary.publish, publisher, routes, close: routes.close };
 }

@@ -225,7 +225,7 @@ export class Conveyor {
     const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
-      for (const gate of this.#parts.gates) gate.ended?.(subject, ended);
+      if (committed === "settled") for (const gate of this.#parts.gates) gate.ended?.(subject, ended);
       this.#forget(subject);
     }
     tell({ subject, verdict, committed, emitter, logger });

@@ -1,11 +1,7 @@
-import { isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../errors.ts";
 import { type Handler, isHandler } from "../handler.ts";
+import { importModule, type LoadModule, toModuleUrl } from "../load-module.ts";
 import { isTask, type Task } from "../task.ts";
-
-/** Imports a module by its URL. */
-export type LoadModule = (url: string) => Promise<Readonly<Record<string, unknown>>>;
 
 /** A handler of the configuration, and the module that exports it; `undefined` for one given by value. */
 export interface FoundHandler {
@@ -71,7 +67,7 @@ async function findIn(source: Handler | string | URL, root: string, loadModule: 
     return failed(`handlers: expected ${expected}, got ${typeof source}.`);
   }
   try {
-    const values = Object.values(await loadModule(toUrl(source, root)));
+    const values = Object.values(await loadModule(toModuleUrl(source, root)));
     const handlers = values.filter(isHandler).map((handler) => ({ handler, source: String(source) }));
     if (handlers.length > 0) return { handlers, tasks: values.filter(isTask), problems: [] };
     return failed(`handlers: the module ${source} exports no handler. Export values made by task.handler(fn).`);
@@ -79,11 +75,6 @@ async function findIn(source: Handler | string | URL, root: string, loadModule: 
     const text = cause instanceof Error ? cause.message : String(cause);
     return failed(`handlers: the module ${source} could not be loaded: ${text}`, cause);
   }
-}
-
-function toUrl(source: string | URL, root: string): string {
-  if (source instanceof URL || /^(?:file|data|node):/.test(source)) return String(source);
-  return pathToFileURL(isAbsolute(source) ? source : resolve(root, source)).href;
 }
 
 function findDuplicates(handlers: readonly FoundHandler[]): readonly HandlerProblem[] {
@@ -101,8 +92,4 @@ function findDuplicates(handlers: readonly FoundHandler[]): readonly HandlerProb
 
 function failed(message: string, cause?: unknown): FoundHandlers {
   return { handlers: [], tasks: [], problems: [{ code: "CONFIGURATION_INVALID", message, cause }] };
-}
-
-function importModule(url: string): Promise<Readonly<Record<string, unknown>>> {
-  return import(url);
 }

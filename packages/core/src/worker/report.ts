@@ -44,7 +44,7 @@ function log(subject: Job | Unrunnable, { store, then }: Verdict, logger: Logger
 
 function toEvent(subject: Job | Unrunnable, { store, then }: Verdict): WorkerEvent {
   const base = identify(subject);
-  if (!(subject instanceof Job) && subject.ended.kind === "repeated") return { type: "task.repeated", ...base };
+  if (store === undefined && (then.kind === "ack" || then.kind === "reject")) return { type: "task.repeated", ...base };
   if (then.kind === "retry") return { type: "task.retrying", ...base, delay: then.delay, error: then.error };
   if (then.kind === "release") return { type: "task.released", ...base };
   if (store?.status === "cancelled") return { type: "task.cancelled", ...base, code: store.code, reason: store.reason };

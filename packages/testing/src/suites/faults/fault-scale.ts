@@ -12,6 +12,8 @@ export interface FaultScale {
   readonly cancellations: { readonly count: number; readonly over: number; readonly kills: number };
   /** Random workflows, and the workers killed meanwhile. */
   readonly workflows: { readonly trees: number; readonly kills: number };
+  /** Seconds for which a schedule fires each second, and milliseconds for which a scheduler stands still. */
+  readonly schedules: { readonly seconds: number; readonly pause: number };
   /** Milliseconds for which connections are reset. */
   readonly resetFor: number;
   /** Milliseconds for which the server is away. */
@@ -31,6 +33,7 @@ export const shortScale: FaultScale = {
   delays: { count: 1_000, over: 5_000 },
   cancellations: { count: 150, over: 4_000, kills: 2 },
   workflows: { trees: 30, kills: 2 },
+  schedules: { seconds: 12, pause: 3_000 },
   resetFor: 4_000,
   away: 3_000,
   patience: 60_000,
@@ -46,6 +49,7 @@ export const soakScale: FaultScale = {
   delays: { count: 20_000, over: 60_000 },
   cancellations: { count: 1_000, over: 30_000, kills: 8 },
   workflows: { trees: 200, kills: 10 },
+  schedules: { seconds: 120, pause: 10_000 },
   resetFor: 30_000,
   away: 60_000,
   patience: 240_000,

@@ -24,7 +24,15 @@ import type { FaultPlace } from "./fault-place.ts";
 import type { FaultScale } from "./fault-scale.ts";
 import type { Load, LoadReport } from "./programs/messages.ts";
 import type { ProducerSettings, WorkerSettings } from "./programs/settings.ts";
-import { command, type ProducerProcess, spawnProducer, spawnWorker, type WorkerProcess } from "./programs.ts";
+import {
+  command,
+  type ProducerProcess,
+  type SchedulerProcess,
+  spawnProducer,
+  spawnScheduler,
+  spawnWorker,
+  type WorkerProcess,
+} from "./programs.ts";
 
 /** Milliseconds for a program to start, on a machine that has other things to do. */
 export const startLimit = 30_000;
@@ -157,6 +165,13 @@ export class FaultScene implements Scene {
     return producer;
   }
 
+  async startScheduler(): Promise<SchedulerProcess> {
+    const scheduler = await spawnScheduler(this.#programSettings());
+    this.adopt(scheduler);
+    await scheduler.waitFor("ready", { timeout: startLimit });
+    return scheduler;
+  }
+
   /** Ends a program with the test, and shows its output when that fails. */
   adopt(program: LogSource & AsyncDisposable): void {
     this.#watch(program);
@@ -199,6 +214,13 @@ export class FaultScene implements Scene {
   /** Stops a worker as an operator would, and expects it to end well. */
   async stopWorker({ process }: RunningWorker): Promise<void> {
     expect(await process.stop(), "how the worker ended").toEqual({ code: 0, signal: null });
+  }
+
+  /** Prints figures alone, where somebody waits for them. */
+  tellFigures(figures: Readonly<Record<string, number>>): void {
+    if (!this.scale.isReported) return;
+    const lines = Object.entries(figures).map(([name, value]) => `${name} ${Math.round(value)}`);
+    process.stdout.write(`${lines.join("\n")}\n`);
   }
 
   /** Prints what a run came to, where somebody waits for the figures. */

@@ -2,10 +2,11 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sourceOptions, spawnProcess } from "../../processes/spawn-process.ts";
 import type { ProcessMessage, SpawnedProcess } from "../../processes/spawned-process.ts";
-import type { ProducerCommand, ProducerMessage, WorkerMessage } from "./programs/messages.ts";
+import type { ProducerCommand, ProducerMessage, SchedulerMessage, WorkerMessage } from "./programs/messages.ts";
 import { type ProgramSettings, toEnvironment } from "./programs/settings.ts";
 
 export type WorkerProcess = SpawnedProcess<WorkerMessage>;
+export type SchedulerProcess = SpawnedProcess<SchedulerMessage>;
 export type ProducerProcess = SpawnedProcess<ProducerMessage>;
 
 /** Starts the program of a worker, which says `ready` or `failed`. */
@@ -16,6 +17,11 @@ export function spawnWorker(settings: ProgramSettings): Promise<WorkerProcess> {
 /** Starts the program of a producer, which says `ready` or `failed`. */
 export function spawnProducer(settings: ProgramSettings): Promise<ProducerProcess> {
   return spawnProgram<ProducerMessage>("producer", settings);
+}
+
+/** Starts the program of a scheduler, which says `ready` or `failed`. */
+export function spawnScheduler(settings: ProgramSettings): Promise<SchedulerProcess> {
+  return spawnProgram<SchedulerMessage>("scheduler", settings);
 }
 
 /** Tells a producer what to do. */

@@ -11,6 +11,7 @@ import { outagesTopic } from "./outages.ts";
 import { poisonTopic } from "./poison.ts";
 import { resetsTopic } from "./resets.ts";
 import { resultsTopic } from "./results.ts";
+import { schedulesTopic } from "./schedules.ts";
 import { shutdownTopic } from "./shutdown.ts";
 import { workflowsTopic } from "./workflows.ts";
 
@@ -27,6 +28,7 @@ export const faultTopics: readonly FaultTopic[] = [
   shutdownTopic,
   cancellationsTopic,
   workflowsTopic,
+  schedulesTopic,
   fairnessTopic,
   delaysTopic,
 ];

@@ -11,7 +11,7 @@ import {
 import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
 import type { Configure } from "../fault-place.ts";
 import type { WorkerSettings } from "./settings.ts";
-import { addUp, broken, crash, type Execution, increase, sum, unsteady, work } from "./tasks.ts";
+import { addUp, broken, crash, type Execution, increase, sum, tick, unsteady, work } from "./tasks.ts";
 
 export interface FaultWorkerParts {
   readonly configure: Configure;
@@ -75,6 +75,11 @@ function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Han
       let total = 0;
       for await (const n of numbers) total += n;
       return total;
+    }),
+    tick.handler((_, { id }) => {
+      history.record("started", id);
+      history.record("executed", id);
+      onExecuted(id);
     }),
     crash.handler((_, { id }) => {
       history.record("started", id);

@@ -17,6 +17,9 @@ export type ProducerMessage =
   | { readonly type: "outcome"; readonly outcome: Outcome<Execution> }
   | StartFailure;
 
+/** What a scheduler tells the test. */
+export type SchedulerMessage = { readonly type: "ready" } | StartFailure;
+
 /** A program could not start, and ends with exit code 1. */
 export interface StartFailure {
   readonly type: "failed";

@@ -26,5 +26,8 @@ export const broken = defineTask<number, number>("faults.broken", ofFaults);
 export const sum = defineTask<readonly number[], number>("faults.sum", ofFaults);
 export const addUp = defineTask<GroupResults<readonly number[]>, number>("faults.add-up", ofFaults);
 
+/** What a schedule fires. */
+export const tick = defineTask("faults.tick");
+
 /** Kills its worker's process. */
 export const crash = defineTask("faults.crash");
