@@ -1,12 +1,23 @@
-import { createWorker, type Logger, loadHandlers, type ShutdownOptions, type Worker } from "@taskferry/core";
+import { pathToFileURL } from "node:url";
+import {
+  type Config,
+  createWorker,
+  type IsolationOptions,
+  isHandler,
+  isTaskferryError,
+  type Logger,
+  type ShutdownOptions,
+  type Worker,
+} from "@taskferry/core";
 import type { QueueChoice } from "../arguments.ts";
 import type { Session } from "../session.ts";
 import { type ChosenLogger, chooseLogger, type LogFlags } from "./choose-logger.ts";
 import { chooseQueues, findIdleChoices } from "./choose-queues.ts";
 import { listenForFaults } from "./faults.ts";
-import { type HealthServer, startHealthServer } from "./health-server.ts";
+import { type Health, type HealthServer, startHealthServer } from "./health-server.ts";
 import { logConnection, logTasks } from "./log-events.ts";
 import { listenForStop } from "./stop-requests.ts";
+import { tellSupervisor } from "./tell-supervisor.ts";
 
 export interface WorkerFlags extends LogFlags {
   readonly concurrency?: number;
@@ -15,6 +26,9 @@ export interface WorkerFlags extends LogFlags {
   readonly healthPort?: number;
   readonly healthHost?: string;
   readonly supervised?: boolean;
+  readonly maxTasks?: number;
+  /** Bytes. */
+  readonly maxMemory?: number;
 }
 
 /** Runs a worker in this process until it is told to stop. Resolves to whether it came to a good end. */
@@ -27,14 +41,17 @@ export async function runWorker(session: Session, flags: WorkerFlags): Promise<b
   const stop = createStop(logger);
   let worker: Worker | undefined;
   let health: HealthServer | undefined;
-  const endListening = listenForStop({ onStop: stop.request, isSupervised: flags.supervised === true });
+  const isSupervised = flags.supervised === true;
+  const endListening = listenForStop({ onStop: stop.request, isSupervised });
+  let endTelling: (() => void) | undefined;
   try {
     health = await openHealth(flags, () => worker);
     if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
-    // A module may take for ever to load: a stop does not wait for it.
-    worker = await Promise.race([prepareWorker(session, flags, chosen), stop.requested]);
-    return worker === undefined || (await runToEnd(worker, stop, logger));
+    worker = await prepareWorker(session, flags, chosen);
+    if (isSupervised) endTelling = tellSupervisor(worker, { maxTasks: flags.maxTasks, maxMemory: flags.maxMemory });
+    return await runToEnd(worker, stop, logger);
   } finally {
+    endTelling?.();
     endListening();
     await health?.close();
   }
@@ -63,17 +80,19 @@ async function prepareWorker(
   flags: WorkerFlags,
   { logger, taskLines }: ChosenLogger,
 ): Promise<Worker> {
-  const { config } = await session.loaded();
-  const { loadModule } = session;
-  const handlers = await loadHandlers(config, loadModule);
-  const queues = chooseQueues(config, handlers, { concurrency: flags.concurrency, queues: flags.queues });
-  for (const warning of findIdleChoices(queues, handlers)) logger.warn({}, warning);
+  const { config, file } = await session.loaded();
   const worker = createWorker({
     ...config,
     logger,
-    queues,
+    chooseQueues: (tasks) => {
+      const queues = chooseQueues(config, tasks, { concurrency: flags.concurrency, queues: flags.queues });
+      for (const warning of findIdleChoices(queues, tasks)) logger.warn({}, warning);
+      return queues;
+    },
     shutdown: chooseShutdown(config.shutdown, flags),
-    loadModule,
+    isolation: chooseIsolation(config, file, logger),
+    loadModule: session.loadModule,
+    loader: loaderModule(),
   });
   worker.on(logConnection(logger));
   if (taskLines !== undefined) worker.on(logTasks(logger, taskLines));
@@ -88,10 +107,23 @@ async function runToEnd(worker: Worker, stop: Stop, logger: Logger): Promise<boo
   };
   const endListening = listenForFaults({ logger, onFatal });
   try {
-    await Promise.race([worker.run({ signals: false }), stop.requested.then(() => worker.stop())]);
+    await Promise.race([runQuietly(worker, stop), stop.requested.then(() => worker.stop())]);
     return !isFaulty;
   } finally {
     endListening();
+  }
+}
+
+/** One that is told to stop before it has started is no failure. */
+async function runQuietly(worker: Worker, stop: Stop): Promise<void> {
+  let isStopping = false;
+  void stop.requested.then(() => {
+    isStopping = true;
+  });
+  try {
+    await worker.run({ signals: false });
+  } catch (error) {
+    if (!isStopping || !isTaskferryError(error, "CLOSED")) throw error;
   }
 }
 
@@ -100,8 +132,28 @@ async function openHealth(
   current: () => Worker | undefined,
 ): Promise<HealthServer | undefined> {
   if (healthPort === undefined) return undefined;
-  const health = () => current()?.status() ?? { state: "starting", isConnected: false };
+  const health = (): Health => {
+    const { state, isConnected } = current()?.status() ?? { state: "starting", isConnected: false };
+    return { state, isConnected, isReady: state === "running" && isConnected };
+  };
   return await startHealthServer({ port: healthPort, host: healthHost, health });
+}
+
+/** Whatever handlers do, the process that holds connections and leases goes on: they run in another. */
+function chooseIsolation(config: Config, file: string | undefined, logger: Logger): IsolationOptions {
+  const hasValues = (config.handlers ?? []).some(isHandler);
+  if (hasValues && config.isolation?.loop === undefined)
+    logger.warn({}, "handlers that are given by value run in the worker's own event loop: name their modules instead");
+  return {
+    loop: hasValues ? "here" : "apart",
+    ...(file !== undefined && { config: pathToFileURL(file) }),
+    ...config.isolation,
+  };
+}
+
+/** Only in its repository does this package run from source. */
+function loaderModule(): URL {
+  return new URL(`./isolate-loader.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
 }
 
 function chooseShutdown(configured: ShutdownOptions | undefined, { shutdownTimeout }: WorkerFlags): ShutdownOptions {
