@@ -82,7 +82,7 @@ export class Host {
       createContext: (job) => new JobContext(job, contextParts),
       wrap: undefined,
       timeoutGrace: 0,
-      maxResultBytes: start.maxResultBytes,
+      maxResultBytes: start.maxResultBytes ?? Number.POSITIVE_INFINITY,
       onAbandoned: () => undefined,
     });
     const loopDelay = watchLoopDelay(start.blockedAfter, (milliseconds) => {

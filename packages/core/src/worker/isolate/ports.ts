@@ -1,4 +1,5 @@
 import { type MessagePort, Worker } from "node:worker_threads";
+import { type PackedBatch, packReports, unpackRequests } from "../isolation/packed-batch.ts";
 import type { Report, Request } from "../isolation/protocol.ts";
 
 /** The way from a thread or process to its worker. */
@@ -12,10 +13,10 @@ export interface Port {
 }
 
 export function connectThread(port: MessagePort): Port {
-  const outbox = createOutbox((reports) => port.postMessage(reports.map(withOwnBytes)));
+  const outbox = createOutbox((reports) => port.postMessage(packReports(reports)));
   return {
     kind: "thread",
-    listen: (onRequests) => void port.on("message", onRequests),
+    listen: (onRequests) => void port.on("message", (batch: PackedBatch) => onRequests(unpackRequests(batch))),
     send: outbox.send,
     exit: (code) => {
       outbox.flush();
@@ -24,23 +25,17 @@ export function connectThread(port: MessagePort): Port {
   };
 }
 
-/** A view of a large buffer would take the whole of it along. */
-function withOwnBytes(report: Report): Report {
-  if (report.type !== "ended" || report.how.kind !== "returned") return report;
-  return { ...report, how: { ...report.how, body: Uint8Array.from(report.how.body) } };
-}
-
 export function connectProcess(): Port {
   leaveSignals();
   killWhenOrphaned();
   const post = (reports: readonly Report[], onSent?: () => void): void => {
-    process.send?.(reports, undefined, undefined, onSent);
+    process.send?.(packReports(reports), undefined, undefined, onSent);
   };
   const outbox = createOutbox((reports) => post(reports));
   process.on("disconnect", () => process.exit(0));
   return {
     kind: "process",
-    listen: (onRequests) => void process.on("message", (requests) => onRequests(requests as readonly Request[])),
+    listen: (onRequests) => void process.on("message", (batch) => onRequests(unpackRequests(batch as PackedBatch))),
     send: outbox.send,
     exit: (code) => {
       outbox.flush();

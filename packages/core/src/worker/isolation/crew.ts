@@ -58,7 +58,7 @@ export class Crew {
       loader: config.loader === undefined ? undefined : String(config.loader),
       config: configModule(config, root),
       maxBodyBytes: settings.maxBodyBytes,
-      maxResultBytes,
+      maxResultBytes: Number.isFinite(maxResultBytes) ? maxResultBytes : undefined,
       isShared: false,
       blockedAfter: Math.min(longestBlock, Math.ceil(settings.lease / 3)),
     };

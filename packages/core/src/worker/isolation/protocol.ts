@@ -20,7 +20,8 @@ export interface IsolateStart {
   /** The URL of the module with the configuration, where it names serializers. */
   readonly config: string | undefined;
   readonly maxBodyBytes: number;
-  readonly maxResultBytes: number;
+  /** `undefined`: no limit. */
+  readonly maxResultBytes: number | undefined;
   /** Whether it runs several tasks at once: then an error that nobody caught is told, and the rest goes on. */
   readonly isShared: boolean;
   /** Milliseconds of a blocked event loop that are worth a warning. */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { isolateEntry, toMegabytes } from "./entry.ts";
 import type { SpawnIsolate } from "./isolate.ts";
-import type { Batch, Report } from "./protocol.ts";
+import { type PackedBatch, packRequests, unpackReports } from "./packed-batch.ts";
 
 /** @param maxMemory - bytes that its JavaScript may hold; `undefined`: Node's own limit. */
 export function processes(maxMemory: number | undefined): SpawnIsolate {
@@ -16,7 +16,7 @@ export function processes(maxMemory: number | undefined): SpawnIsolate {
       ],
     });
     guard.add(child);
-    child.on("message", (reports) => onReports(reports as unknown as Batch<Report>));
+    child.on("message", (reports) => onReports(unpackReports(reports as unknown as PackedBatch)));
     void exitOf(child).then(({ why, error }) => {
       guard.remove(child);
       onExit(why(maxMemory), error);
@@ -24,7 +24,7 @@ export function processes(maxMemory: number | undefined): SpawnIsolate {
     return {
       name: `process ${child.pid ?? "that did not start"}`,
       post: (requests) => {
-        if (child.connected) child.send(requests as unknown as object, () => undefined);
+        if (child.connected) child.send(packRequests(requests), () => undefined);
       },
       kill: () => kill(child),
     };

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { isolateEntry, toMegabytes } from "./entry.ts";
 import type { SpawnIsolate } from "./isolate.ts";
-import type { Batch, Report, Request } from "./protocol.ts";
+import { type PackedBatch, packRequests, unpackReports } from "./packed-batch.ts";
 
 /** @param maxMemory - bytes that its JavaScript may hold; `undefined`: Node's own limit. */
 export function threads(maxMemory: number | undefined): SpawnIsolate {
@@ -9,7 +9,7 @@ export function threads(maxMemory: number | undefined): SpawnIsolate {
   return ({ onReports, onExit }) => {
     const worker = new Worker(isolateEntry(), { name: "taskferry-handlers", ...limits });
     let fault: unknown;
-    worker.on("message", (reports: Batch<Report>) => onReports(reports));
+    worker.on("message", (reports: PackedBatch) => onReports(unpackReports(reports)));
     worker.on("messageerror", (error) => {
       fault = error;
       void worker.terminate();
@@ -20,17 +20,10 @@ export function threads(maxMemory: number | undefined): SpawnIsolate {
     worker.once("exit", (code) => onExit(describe(fault, code, maxMemory), fault));
     return {
       name: `thread ${worker.threadId}`,
-      post: (requests) => worker.postMessage(requests.map(withOwnBytes)),
+      post: (requests) => worker.postMessage(packRequests(requests)),
       kill: async () => void (await worker.terminate()),
     };
   };
-}
-
-/** A view of a large buffer would take the whole of it along. */
-function withOwnBytes(request: Request): Request {
-  if (request.type !== "run") return request;
-  const { message } = request;
-  return { ...request, message: { ...message, body: Uint8Array.from(message.body) } };
 }
 
 function describe(fault: unknown, code: number, maxMemory: number | undefined): string {
