@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 const root = join(import.meta.dirname, "..");
 
 describe("each example prints what it says", () => {
-  test.each(["hello", "retry", "cancel", "workflow"])("%s", async (name) => {
+  test.each(["hello", "retry", "cancel", "workflow", "isolation"])("%s", async (name) => {
     expect(await run(name, {})).toBe(await expected(name));
   });
 
