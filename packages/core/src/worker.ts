@@ -210,6 +210,7 @@ class TaskWorker implements Worker {
       config: this.#config,
       settings,
       root,
+      hasResults: results !== undefined,
       maxResultBytes: results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
       logger: this.#logger,
       emitter: this.#emitter,

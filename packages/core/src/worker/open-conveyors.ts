@@ -57,7 +57,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
   const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
   const plans = results === undefined ? undefined : openPlans(parts, { results, serializers });
-  crew.reportProgress = progress.report;
+  crew.services = { serializers, enqueueChild: parts.enqueueChild, results, reportProgress: progress.report };
   const wrap = composeExecute(config.middlewares ?? []);
   const executor = createExecutor(parts, { serializers, wrap, reportProgress: progress.report });
   const decoding = {

@@ -3,7 +3,16 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createWorker, type Logger, type Middleware, memory, shortCircuit } from "../../src/index.ts";
+import {
+  chain,
+  chord,
+  createWorker,
+  type Logger,
+  type Middleware,
+  map,
+  memory,
+  shortCircuit,
+} from "../../src/index.ts";
 import { stage } from "../worker/setup.ts";
 import * as tasks from "./fixtures/tasks.ts";
 
@@ -147,6 +156,32 @@ describe("a task with isolation", () => {
     }
     expect(await Promise.all(beside.map((nap) => nap.result()))).toEqual(beside.map(() => 3_000));
     expect(events.map(({ type }) => type)).not.toContain("task.abandoned");
+  });
+
+  test("in an endless loop is ended by a forced cancellation", async () => {
+    const { client, seen, events } = await stage(handlers, { isolation });
+    await (await client.enqueue(tasks.nap, 1)).result();
+    const handle = await client.enqueue(tasks.spinOn);
+    await seen("task.started", ({ task }) => task === "spin-on");
+    await handle.cancel("enough", { mode: "force", grace: 100 });
+    expect(await handle.outcome()).toMatchObject({ status: "cancelled", reason: "enough" });
+    await seen("task.executed", ({ task }) => task === "spin-on");
+    expect(await (await client.enqueue(tasks.nap, 1)).result()).toBe(1);
+    expect(events.map(({ type }) => type)).not.toContain("task.abandoned");
+  });
+
+  test("enqueues others through the worker, checked where their schema is", async () => {
+    const { client } = await stage(handlers, { isolation });
+    const handle = await client.enqueue(tasks.parent, { a: 20, b: 22 }, { id: "one" });
+    expect(await handle.result()).toBe("one-child INPUT_INVALID");
+    expect(await client.handle(tasks.addApart, "one-child").result()).toBe(42);
+  });
+
+  test("reads the results of a group through the worker", async () => {
+    const { client } = await stage(handlers, { isolation });
+    const naps = [1, 2, 3];
+    expect(await (await client.enqueue(chain(map(tasks.nap), tasks.total), naps)).result()).toBe(6);
+    expect(await (await client.enqueue(chord(map(tasks.nap), tasks.lazyTotal), naps)).result()).toBe(6);
   });
 
   test("that needs more memory than it may have fails alone", async () => {

@@ -1,7 +1,9 @@
 import type { Delivery } from "../../broker.ts";
 import { recordError } from "../../error-record.ts";
 import { AbortedError, isTaskferryError } from "../../errors.ts";
+import { createGroupReader } from "../../group-results.ts";
 import type { Message } from "../../message.ts";
+import type { RawValue } from "../../plans/raw-value.ts";
 import { JobContext } from "../context.ts";
 import { type DecodeParts, decode } from "../decode.ts";
 import type { Executor } from "../executor.ts";
@@ -10,6 +12,7 @@ import { toEndedRecord } from "../isolation/ended-record.ts";
 import type { IsolateStart, Request, RunRequest } from "../isolation/protocol.ts";
 import { type Ended, Job, type Unrunnable } from "../job.ts";
 import { checkProgress } from "../progress-writer.ts";
+import { Calls } from "./calls.ts";
 import { loadProgram, type Program } from "./load-program.ts";
 import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
 import type { Port } from "./ports.ts";
@@ -32,10 +35,13 @@ export class Host {
   readonly #jobs = new Map<number, Job | undefined>();
   /** Aborts of runs whose input is still being read. */
   readonly #early = new Map<number, AbortedError>();
+  readonly #calls: Calls;
+  readonly #runs = new WeakMap<Job, number>();
   #stations: Stations | undefined;
 
   constructor(port: Port) {
     this.#port = port;
+    this.#calls = new Calls(port, (job) => this.#runs.get(job));
   }
 
   take(request: Request): void {
@@ -49,6 +55,8 @@ export class Host {
           request.run,
           new AbortedError(request.code as AbortedError["code"] & "LEASE_LOST", request.message),
         );
+      case "answer":
+        return this.#calls.answer(request);
       case "ping":
         return this.#port.send({ type: "pong" });
       case "leave":
@@ -76,6 +84,7 @@ export class Host {
       logger: proxiedLogger(send),
       reportProgress: (id: string, value: number, note: string | undefined) =>
         send({ type: "progress", id, ...checkProgress(value, note) }),
+      enqueueChild: this.#calls.enqueueChild(serializers),
     };
     const executor = createLoopExecutor({
       serializers,
@@ -90,7 +99,14 @@ export class Host {
       send({ type: "blocked", milliseconds, tasks: [...tasks] });
     });
     const maxDeliveries = Number.POSITIVE_INFINITY;
-    const decoding = { handlers, serializers, maxBodyBytes: start.maxBodyBytes, maxDeliveries };
+    const groups = createGroupReader(this.#calls.results, serializers);
+    const decoding = {
+      handlers,
+      serializers,
+      maxBodyBytes: start.maxBodyBytes,
+      maxDeliveries,
+      ...(start.hasResults && { readGroup: async (value: RawValue) => groups.read(value) }),
+    };
     return { decoding, executor, loopDelay, blockedAfter: start.blockedAfter };
   }
 
@@ -113,6 +129,7 @@ export class Host {
   #execute(run: number, job: Job | Unrunnable, { executor, loopDelay, blockedAfter }: Stations): void {
     if (!(job instanceof Job)) return this.#end(run, job.ended);
     this.#jobs.set(run, job);
+    this.#runs.set(job, run);
     const early = this.#early.get(run);
     if (early !== undefined) job.abort(early);
     const start = performance.now();

@@ -11,6 +11,7 @@ import { byIsolation } from "../executors/by-isolation.ts";
 import { createRemoteExecutor, type RemoteExecutorParts } from "../executors/remote.ts";
 import { type LoadModule, loadHandlers } from "../load-handlers.ts";
 import type { WorkerSettings } from "../settings.ts";
+import type { CallParts } from "./answer-call.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { Home } from "./home.ts";
 import { Pool } from "./pool.ts";
@@ -28,10 +29,15 @@ export interface CrewParts {
   readonly settings: WorkerSettings;
   readonly root: string;
   readonly maxResultBytes: number;
+  readonly hasResults: boolean;
   readonly logger: Logger;
   readonly emitter: Emitter<WorkerEvent>;
   /** Told when the process for handlers cannot be started any more. */
   readonly onHopeless: (error: unknown) => void;
+}
+
+export interface CrewServices extends CallParts {
+  readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
 }
 
 /** Milliseconds of a blocked event loop, at most, that are worth a warning. */
@@ -40,17 +46,21 @@ const longestBlock = 1_000;
 /** The handlers of a worker, and the threads and processes they run in. */
 export class Crew {
   handlers: ReadonlyMap<string, Handler> = new Map();
-  /** Where progress from elsewhere goes: set once it can be written. */
-  reportProgress: (id: string, value: number, note: string | undefined) => void = () => undefined;
+  /** What handlers elsewhere need of the connections: set once there are any. */
+  services: CrewServices | undefined;
   readonly #parts: CrewParts;
   readonly #reporter: IsolationReporter;
   readonly #start: IsolateStart;
   readonly #sites: Partial<Record<Isolation, Site>> = {};
 
   constructor(parts: CrewParts) {
-    const { config, settings, root, maxResultBytes, logger, emitter } = parts;
+    const { config, settings, root, maxResultBytes, hasResults, logger, emitter } = parts;
     this.#parts = parts;
-    this.#reporter = createReporter({ logger, emitter, reportProgress: (...report) => this.reportProgress(...report) });
+    this.#reporter = createReporter({
+      logger,
+      emitter,
+      reportProgress: (...report) => this.services?.reportProgress(...report),
+    });
     this.#start = {
       type: "start",
       modules: (config.handlers ?? []).filter((source) => !isHandler(source)).map(String),
@@ -59,6 +69,7 @@ export class Crew {
       config: configModule(config, root),
       maxBodyBytes: settings.maxBodyBytes,
       maxResultBytes: Number.isFinite(maxResultBytes) ? maxResultBytes : undefined,
+      hasResults,
       isShared: false,
       blockedAfter: Math.min(longestBlock, Math.ceil(settings.lease / 3)),
     };
@@ -114,6 +125,7 @@ export class Crew {
       spawn: processes(undefined),
       start: { ...this.#start, isShared: true },
       reporter: this.#reporter,
+      calls: () => this.#services(),
       maxCrashes: settings.maxDeliveries,
       onHopeless,
     });
@@ -129,10 +141,15 @@ export class Crew {
   #openPools(): void {
     const { threads: threadCount, processes: processCount, maxMemory, maxTasks } = this.#parts.settings.isolation;
     const needed = new Set([...this.handlers.values()].map(({ task }) => task.options.isolation));
-    const parts = { start: this.#start, reporter: this.#reporter, maxTasks };
+    const parts = { start: this.#start, reporter: this.#reporter, calls: () => this.#services(), maxTasks };
     if (needed.has("thread")) this.#sites.thread = new Pool({ ...parts, spawn: threads(maxMemory), size: threadCount });
     if (needed.has("process"))
       this.#sites.process = new Pool({ ...parts, spawn: processes(maxMemory), size: processCount });
+  }
+
+  #services(): CrewServices {
+    if (this.services === undefined) throw new Error("A handler ran before there were connections.");
+    return this.services;
   }
 
   #checkSources(names: readonly string[]): void {

@@ -18,13 +18,13 @@ export function toEndedRecord(ended: Ended): EndedRecord {
       };
     case "refused":
       return { kind: "refused", error: recordError(ended.error) };
+    case "stopping":
     case "later":
     case "cancelled":
       return ended;
     case "timedOut":
       return { kind: "threw", error: recordError(ended.error), isOurs: true, isFinal: false };
     case "repeated":
-    case "stopping":
     case "leaseLost":
       return {
         kind: "threw",
@@ -42,15 +42,21 @@ export function fromEndedRecord(record: EndedRecord): Ended {
     case "threw":
       return {
         kind: "threw",
-        error: record.isOurs ? new RevivedError(record.error) : revive(record.error),
+        error: reviveOurs(record.error, record.isOurs),
         isFinal: record.isFinal,
       };
     case "refused":
       return { kind: "refused", error: new RevivedError(record.error) };
+    case "stopping":
     case "later":
     case "cancelled":
       return record;
   }
+}
+
+/** An error from another thread or process; `isOurs`: it was one of taskferry's. */
+export function reviveOurs(record: ErrorRecord, isOurs: boolean): Error {
+  return isOurs ? new RevivedError(record) : revive(record);
 }
 
 /** An error of taskferry's that was thrown in another thread or process. */

@@ -84,8 +84,8 @@ export class Home implements Site {
   }
 
   #open(): Member {
-    const { spawn, start, reporter } = this.#parts;
-    const member = new Member({ spawn, start, reporter, onFault: (faulty) => this.#replace(faulty) });
+    const { spawn, start, reporter, calls } = this.#parts;
+    const member = new Member({ spawn, start, reporter, calls, onFault: (faulty) => this.#replace(faulty) });
     this.#members.add(member);
     void member.ended.then((end) => this.#onEnd(member, end));
     return member;

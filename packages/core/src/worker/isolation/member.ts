@@ -1,6 +1,7 @@
 import { reviveError } from "../../error-record.ts";
 import { ConfigurationError } from "../../errors.ts";
 import type { Ended, Job } from "../job.ts";
+import { answerCall, type CallParts } from "./answer-call.ts";
 import { fromEndedRecord } from "./ended-record.ts";
 import type { Isolate, SpawnIsolate } from "./isolate.ts";
 import { unpackFields } from "./log-fields.ts";
@@ -11,6 +12,8 @@ export interface MemberParts {
   readonly spawn: SpawnIsolate;
   readonly start: IsolateStart;
   readonly reporter: IsolationReporter;
+  /** What it does for handlers there; there from the time on when tasks are taken. */
+  readonly calls: () => CallParts;
   /** Told of an error that nobody in it caught: it takes no more tasks well. */
   readonly onFault?: (member: Member) => void;
 }
@@ -148,6 +151,8 @@ export class Member {
         return reporter.onProgress(report.id, report.value, report.note);
       case "log":
         return reporter.onLog({ ...report, fields: unpackFields(report.fields) });
+      case "call":
+        return void this.#answer(report);
       case "blocked":
         return reporter.onBlocked(report.milliseconds, report.tasks);
       case "fault":
@@ -162,6 +167,11 @@ export class Member {
       case "unfit":
         return this.#rejectReady(toConfigurationError(report));
     }
+  }
+
+  async #answer({ call, what }: Extract<Report, { readonly type: "call" }>): Promise<void> {
+    const job = what.kind === "enqueue" ? this.#runs.get(what.run)?.job : undefined;
+    this.#post({ type: "answer", call, ...(await answerCall(what, job, this.#parts.calls())) });
   }
 
   #readFault(kind: "exception" | "rejection", error: Error): void {

@@ -1,3 +1,4 @@
+import type { ChildOptions } from "../../callable-task.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { Message } from "../../message.ts";
 import type { ErrorRecord } from "../../outcome.ts";
@@ -22,6 +23,8 @@ export interface IsolateStart {
   readonly maxBodyBytes: number;
   /** `undefined`: no limit. */
   readonly maxResultBytes: number | undefined;
+  /** Whether outcomes are kept, so that the results of groups can be read. */
+  readonly hasResults: boolean;
   /** Whether it runs several tasks at once: then an error that nobody caught is told, and the rest goes on. */
   readonly isShared: boolean;
   /** Milliseconds of a blocked event loop that are worth a warning. */
@@ -33,6 +36,7 @@ export type Request =
   | RunRequest
   /** The work is wanted no longer: the handler's signal aborts. */
   | { readonly type: "abort"; readonly run: number; readonly code: ErrorCode; readonly message: string }
+  | AnswerRequest
   /** To be answered with `pong` once the event loop turns. */
   | { readonly type: "ping" }
   /** Nothing more will come: clean up and leave. */
@@ -45,6 +49,28 @@ export interface RunRequest {
   readonly deliveryCount: number | undefined;
 }
 
+/** The answer to a call: a value, or an error. */
+export interface AnswerRequest {
+  readonly type: "answer";
+  readonly call: number;
+  readonly value?: unknown;
+  readonly error?: ErrorRecord;
+  readonly isOurs?: boolean;
+}
+
+/** What a handler asks of the worker. Bytes as base64. */
+export type Call =
+  | {
+      readonly kind: "enqueue";
+      /** The run that asks. */
+      readonly run: number;
+      readonly task: { readonly name: string; readonly options: ResolvedTaskOptions };
+      readonly contentType: string;
+      readonly input: string;
+      readonly options: ChildOptions | undefined;
+    }
+  | { readonly kind: "outcomes"; readonly ids: readonly string[] };
+
 export type Report =
   | { readonly type: "ready"; readonly tasks: readonly TaskDescription[] }
   /** It cannot start: the handlers cannot be loaded. */
@@ -52,6 +78,7 @@ export type Report =
   | { readonly type: "ended"; readonly run: number; readonly how: EndedRecord }
   | { readonly type: "progress"; readonly id: string; readonly value: number; readonly note: string | undefined }
   | LogReport
+  | { readonly type: "call"; readonly call: number; readonly what: Call }
   | { readonly type: "blocked"; readonly milliseconds: number; readonly tasks: readonly string[] }
   /** An error that nobody caught, or a rejection that nobody waited for. */
   | { readonly type: "fault"; readonly kind: "exception" | "rejection"; readonly error: ErrorRecord }
@@ -80,5 +107,6 @@ export type EndedRecord =
   | { readonly kind: "returned"; readonly contentType: string; readonly body: Uint8Array }
   | { readonly kind: "threw"; readonly error: ErrorRecord; readonly isOurs: boolean; readonly isFinal: boolean }
   | { readonly kind: "refused"; readonly error: ErrorRecord }
+  | { readonly kind: "stopping" }
   | { readonly kind: "later"; readonly delay: number }
   | { readonly kind: "cancelled"; readonly code: "TASK_CANCELLED" | "TASK_EXPIRED"; readonly reason: string };
