@@ -1,4 +1,4 @@
-import { checkId, checkName, parseDuration } from "@taskferry/core";
+import { checkId, checkName, parseByteSize, parseDuration } from "@taskferry/core";
 import { InvalidArgumentError } from "commander";
 
 /** Readers of arguments and options. What they refuse ends the command with 2. */
@@ -6,6 +6,11 @@ import { InvalidArgumentError } from "commander";
 export function durationArgument(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : text;
   return refuseWhatThrows(() => parseDuration(value, "Duration"));
+}
+
+export function byteSizeArgument(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : text;
+  return refuseWhatThrows(() => parseByteSize(value, "Size"));
 }
 
 export function nameArgument(kind: "task" | "queue" | "schedule"): (text: string) => string {

@@ -24,7 +24,7 @@ import { greet, linger, stray, wait } from "./tasks.js";
 export const onGreet = greet.handler(({ name }) => \`${greeting}, \${name}!\`);
 export const onWait = wait.handler(async () => {
   const going = once(process, "SIGUSR2");
-  console.log("a handler waits");
+  console.log(\`a handler waits in \${process.pid}.\`);
   await going;
 });
 export const onLinger = linger.handler(async (_, { signal }) => {

@@ -60,11 +60,10 @@ describe("taskferry worker --watch", () => {
     await using supervisor = await startTaskferry(project, ["worker", "--watch"]);
     showLogsOnFailure(context, supervisor);
     await taskferry(project, ["enqueue", "wait"]);
-    await supervisor.waitForOutput(/a handler waits/);
+    const [, child] = await supervisor.waitForOutput(/a handler waits in (\d+)\./);
     process.kill(-supervisor.pid, "SIGINT");
-    const [, worker] = await supervisor.waitForOutput(/"pid":(\d+),"message":"stopping because of the supervisor"/);
     await supervisor.waitForOutput(/"stage":"waiting for handlers"/);
-    process.kill(Number(worker), "SIGUSR2");
+    process.kill(Number(child), "SIGUSR2");
     expect(await supervisor.exited).toEqual({ code: 0, signal: null });
   });
 

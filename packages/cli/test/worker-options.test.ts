@@ -12,7 +12,7 @@ import { createFakeTerminal } from "./fake-terminal.ts";
 
 const mail = defineTask("mail.send", { queue: "mail" }).handler(() => undefined);
 const image = defineTask("image.resize", { queue: "images" }).handler(() => undefined);
-const handlers = [mail, image].map((handler) => ({ handler, source: undefined }));
+const tasks = [mail.task, image.task];
 
 describe("arguments", () => {
   test("lists of queues", () => {
@@ -39,9 +39,9 @@ describe("the queues of a worker", () => {
   test("are those of the tasks, then of the configuration, then of the command line", () => {
     const none = { concurrency: undefined, queues: undefined };
     const config = { queues: { images: { concurrency: 2 }, other: {} } };
-    expect(chooseQueues({}, handlers, none)).toEqual({ mail: {}, images: {} });
-    expect(chooseQueues(config, handlers, none)).toEqual(config.queues);
-    expect(chooseQueues(config, handlers, { ...none, queues: queueList("images,mail=7,third") })).toEqual({
+    expect(chooseQueues({}, tasks, none)).toEqual({ mail: {}, images: {} });
+    expect(chooseQueues(config, tasks, none)).toEqual(config.queues);
+    expect(chooseQueues(config, tasks, { ...none, queues: queueList("images,mail=7,third") })).toEqual({
       images: { concurrency: 2 },
       mail: { concurrency: 7 },
       third: {},
@@ -50,18 +50,18 @@ describe("the queues of a worker", () => {
 
   test("get the concurrency of the command line unless they have one there", () => {
     const config = { queues: { images: { concurrency: 2 } } };
-    expect(chooseQueues({}, handlers, { concurrency: 50, queues: undefined })).toEqual({
+    expect(chooseQueues({}, tasks, { concurrency: 50, queues: undefined })).toEqual({
       mail: { concurrency: 50 },
       images: { concurrency: 50 },
     });
-    expect(chooseQueues(config, handlers, { concurrency: 50, queues: queueList("mail=3,images") })).toEqual({
+    expect(chooseQueues(config, tasks, { concurrency: 50, queues: queueList("mail=3,images") })).toEqual({
       mail: { concurrency: 3 },
       images: { concurrency: 50 },
     });
   });
 
   test("are warned about where no task waits", () => {
-    expect(findIdleChoices({ mail: {}, imagse: {} }, handlers)).toEqual([expect.stringContaining('"imagse"')]);
+    expect(findIdleChoices({ mail: {}, imagse: {} }, tasks)).toEqual([expect.stringContaining('"imagse"')]);
   });
 });
 
@@ -144,18 +144,16 @@ describe("lines about events", () => {
 
 describe("the health server", () => {
   test("is live always, and ready only while tasks are taken", async () => {
-    let health = { state: "starting", isConnected: false };
+    let health = { state: "starting", isReady: false };
     const server = await startHealthServer({ port: 0, host: "127.0.0.1", health: () => health });
     const get = async (path: string, init?: RequestInit) =>
       (await fetch(`http://127.0.0.1:${server.port}${path}`, init)).status;
     try {
       expect([await get("/livez"), await get("/readyz")]).toEqual([200, 503]);
-      health = { state: "running", isConnected: false };
-      expect(await get("/readyz")).toBe(503);
-      health = { state: "running", isConnected: true };
+      health = { state: "running", isReady: true };
       expect(await get("/readyz?verbose")).toBe(200);
       expect(await get("/readyz", { method: "HEAD" })).toBe(200);
-      health = { state: "stopping", isConnected: true };
+      health = { state: "stopping", isReady: false };
       expect([
         await get("/livez"),
         await get("/readyz"),
@@ -174,7 +172,7 @@ describe("the health server", () => {
     const starting = startHealthServer({
       port,
       host: "127.0.0.1",
-      health: () => ({ state: "idle", isConnected: false }),
+      health: () => ({ state: "idle", isReady: false }),
     });
     await expect(starting).rejects.toThrow(`The health port ${port} cannot be used`);
     other.close();

@@ -1,4 +1,5 @@
 import type { Broker } from "./broker.ts";
+import type { ByteSize } from "./byte-size.ts";
 import type { Duration } from "./duration.ts";
 import type { Handler } from "./handler.ts";
 import type { Logger } from "./logger.ts";
@@ -60,6 +61,27 @@ export interface WorkerConfig extends ConnectionConfig {
    */
   readonly maxDeliveries?: number;
   readonly shutdown?: ShutdownOptions;
+  readonly isolation?: IsolationOptions;
+}
+
+/** The threads and processes in which handlers run. They start when they are needed first. */
+export interface IsolationOptions {
+  /** Threads for tasks with `isolation: "thread"`, at most. Default: as many as the machine has processors. */
+  readonly threads?: number;
+  /** Processes for tasks with `isolation: "process"`, at most. Default: as many as the machine has processors. */
+  readonly processes?: number;
+  /** What the JavaScript of each may hold: bytes, or a string such as `"512mb"`. Whose task needs more fails. Default: Node's own limit. */
+  readonly maxMemory?: ByteSize;
+  /** Tasks after which each is replaced by a new one. Default: never. */
+  readonly maxTasks?: number;
+  /**
+   * Where tasks with `isolation: "loop"` run. `"here"`: in the event loop of the worker itself, the default of
+   * `createWorker`. `"apart"`: in that of a child process, so that a handler which blocks it costs no lease; the default
+   * of the command.
+   */
+  readonly loop?: "here" | "apart";
+  /** The module with this configuration, from which threads and processes take `serializer` and `serializers`. The command knows it. */
+  readonly config?: string | URL;
 }
 
 export interface QueueOptions {

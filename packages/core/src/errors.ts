@@ -19,6 +19,7 @@ export type ErrorCode =
   | "HANDLER_DUPLICATE"
   | "HEADERS_TOO_LARGE"
   | "INPUT_INVALID"
+  | "ISOLATION_NEEDS_MODULE"
   | "LEASE_LOST"
   | "MESSAGE_MALFORMED"
   | "MESSAGE_TOO_LARGE"
@@ -42,6 +43,7 @@ export type ErrorCode =
   | "STATE_REQUIRED"
   | "STATE_VALUE_TOO_LARGE"
   | "TASK_CANCELLED"
+  | "TASK_CRASHED"
   | "TASK_EXPIRED"
   | "TASK_FAILED"
   | "TASK_TIMED_OUT"
@@ -82,6 +84,7 @@ export class ConfigurationError extends TaskferryError {
       | "CONFIGURATION_INVALID"
       | "CONTRACT_MISMATCH"
       | "HANDLER_DUPLICATE"
+      | "ISOLATION_NEEDS_MODULE"
       | "PACKAGE_MISSING"
       | "RESULTS_UNAVAILABLE"
       | "STATE_REQUIRED"
@@ -276,6 +279,15 @@ export class AbortedError extends TaskferryError {
 
   constructor(code: "LEASE_LOST" | "TASK_CANCELLED" | "TASK_TIMED_OUT" | "WORKER_STOPPING", message: string) {
     super(code, message);
+  }
+}
+
+/** The thread or process that ran a task ended under it: it crashed, ran out of memory, was killed, or left by itself. */
+export class CrashError extends TaskferryError {
+  override readonly name = "CrashError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super("TASK_CRASHED", message, options);
   }
 }
 

@@ -5,7 +5,14 @@
 export type { Broadcasted, Task, TaskInput, TaskOutput } from "./task.ts";
 export type { BareHandle, CallableTask, ChildOptions } from "./callable-task.ts";
 export { defineTask, isTask } from "./task.ts";
-export type { EnqueueOptions, ResolvedTaskOptions, RetryOptions, TaskDefinition, TaskOptions } from "./task-options.ts";
+export type {
+  EnqueueOptions,
+  Isolation,
+  ResolvedTaskOptions,
+  RetryOptions,
+  TaskDefinition,
+  TaskOptions,
+} from "./task-options.ts";
 export { defaultTaskOptions } from "./task-options.ts";
 export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
@@ -16,6 +23,8 @@ export { defineSchedule, isSchedule } from "./schedule.ts";
 export type { Timing, TimingOptions } from "./timing/timing.ts";
 export type { Duration } from "./duration.ts";
 export { parseDuration } from "./duration.ts";
+export type { ByteSize } from "./byte-size.ts";
+export { parseByteSize } from "./byte-size.ts";
 
 // Workflows
 export type {
@@ -40,6 +49,7 @@ export type {
   ClientConfig,
   Config,
   ConnectionConfig,
+  IsolationOptions,
   QueueOptions,
   SchedulerConfig,
   ShutdownOptions,
@@ -182,6 +192,7 @@ export {
   CancelTask,
   ClosedError,
   ConfigurationError,
+  CrashError,
   FailTask,
   isTaskferryError,
   MessageError,

@@ -32,6 +32,12 @@ export interface TaskDefinition extends TaskOptions {
    * it reaches just the workers that have a handler. Default false.
    */
   readonly broadcast?: boolean;
+  /**
+   * Where its handler runs. `"loop"` (default): in an event loop, beside others. `"thread"`, `"process"`: in a thread or
+   * process that runs one task at a time, which a timeout or a forced cancellation can end whatever the handler does, and
+   * which harms no other when it crashes. Both need handlers that are named by module (`ISOLATION_NEEDS_MODULE`).
+   */
+  readonly isolation?: Isolation;
 }
 
 /** Options of one enqueue; those of the task that are set here hold for this enqueue alone. */
@@ -45,6 +51,8 @@ export interface EnqueueOptions extends TaskOptions {
   /** Travels to the handler; names as of tasks, all headers together at most 8 KiB. */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+export type Isolation = "loop" | "thread" | "process";
 
 export interface RetryOptions {
   /** Executions that may fail, the first included: 1 to 1,000. Default 1. */
@@ -66,6 +74,7 @@ export interface ResolvedTaskOptions {
   readonly resultTtl: number;
   readonly acknowledge: "stored" | "executed" | "received";
   readonly broadcast: boolean;
+  readonly isolation: Isolation;
 }
 
 export const defaultTaskOptions: ResolvedTaskOptions = {
@@ -77,6 +86,7 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
   resultTtl: 86_400_000,
   acknowledge: "stored",
   broadcast: false,
+  isolation: "loop",
 };
 
 /**
@@ -86,12 +96,14 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
  */
 export function resolveDefinition(
   name: string,
-  { broadcast = false, ...options }: TaskDefinition,
+  { broadcast = false, isolation = "loop", ...options }: TaskDefinition,
 ): ResolvedTaskOptions {
   const subject = `task ${name}`;
+  if (isolation !== "loop" && isolation !== "thread" && isolation !== "process")
+    throw invalid(`${subject}, isolation`, '"loop", "thread" or "process"', isolation);
   if (typeof broadcast !== "boolean") throw invalid(`${subject}, broadcast`, "true or false", broadcast);
-  if (!broadcast) return resolveTaskOptions(options, subject);
-  const base = { ...defaultTaskOptions, broadcast, queue: name, acknowledge: "received" } as const;
+  if (!broadcast) return resolveTaskOptions(options, subject, { ...defaultTaskOptions, isolation });
+  const base = { ...defaultTaskOptions, isolation, broadcast, queue: name, acknowledge: "received" } as const;
   const resolved = resolveTaskOptions(options, subject, base);
   if (resolved.retry.attempts > 1)
     throw invalid(`${subject}, retry.attempts`, "1, since a broadcast cannot be retried", resolved.retry.attempts);
@@ -135,6 +147,7 @@ export function resolveTaskOptions(
       options.resultTtl === undefined ? base.resultTtl : parseDuration(options.resultTtl, `${subject}, resultTtl`),
     acknowledge,
     broadcast: base.broadcast,
+    isolation: base.isolation,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Handler, HandlerContext } from "./handler.ts";
 import { createHandler } from "./handler.ts";
 import { checkName } from "./message.ts";
 import { checkSchema, type Schema, type SchemaInput, type SchemaOutput } from "./schema.ts";
-import { resolveDefinition, type TaskDefinition, type TaskOptions } from "./task-options.ts";
+import { resolveDefinition, type TaskDefinition } from "./task-options.ts";
 
 const taskBrand = Symbol.for("taskferry.task");
 
@@ -34,7 +34,7 @@ export type TaskOutput<TTask> = TTask extends { readonly "~types"?: { readonly c
   ? TOutput
   : never;
 
-type OrdinaryDefinition = TaskOptions & { readonly broadcast?: false };
+type OrdinaryDefinition = TaskDefinition & { readonly broadcast?: false };
 
 /**
  * Defines a task.
@@ -48,11 +48,11 @@ type OrdinaryDefinition = TaskOptions & { readonly broadcast?: false };
  */
 export function defineTask<TInput extends Schema>(
   name: string,
-  options: TaskOptions & { readonly broadcast: true; readonly input: TInput; readonly output?: undefined },
+  options: TaskDefinition & { readonly broadcast: true; readonly input: TInput; readonly output?: undefined },
 ): Task<SchemaInput<TInput>, SchemaOutput<TInput>, unknown, Broadcasted>;
 export function defineTask<TInput = void>(
   name: string,
-  options: TaskOptions & { readonly broadcast: true; readonly input?: undefined; readonly output?: undefined },
+  options: TaskDefinition & { readonly broadcast: true; readonly input?: undefined; readonly output?: undefined },
 ): Task<TInput, TInput, unknown, Broadcasted>;
 export function defineTask<TInput extends Schema, TOutput extends Schema>(
   name: string,

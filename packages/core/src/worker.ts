@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Unsubscribe } from "./broker.ts";
 import { checkRunnable, refuseBroadcast } from "./capability-checks.ts";
-import type { WorkerConfig } from "./config.ts";
+import type { QueueOptions, WorkerConfig } from "./config.ts";
 import { type Connections, openConnections, resolveConnections } from "./connections.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { AbortedError, ClosedError } from "./errors.ts";
 import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
-import type { Handler } from "./handler.ts";
+import type { HandledTask, Handler } from "./handler.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
 import { createSerializerSet } from "./serializer-set.ts";
@@ -16,7 +16,7 @@ import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { Fires } from "./worker/fires.ts";
-import { loadHandlers } from "./worker/load-handlers.ts";
+import { Crew } from "./worker/isolation/crew.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
@@ -56,11 +56,17 @@ export interface WorkerStatus {
   readonly buffered: number;
   readonly queues: readonly string[];
   readonly tasks: readonly string[];
+  /** Bytes that this process and its child processes hold. */
+  readonly memory: number;
 }
 
 export interface WorkerOptions extends WorkerConfig {
   /** Imports the modules named in `handlers`. Default: `import()`. The CLI gives one that reads TypeScript. */
   readonly loadModule?: LoadModule;
+  /** The module that exports such a `loadModule`, for threads and processes. Default: `import()` there too. */
+  readonly loader?: string | URL;
+  /** The queues to work on, by the tasks that were found; in place of `queues`. */
+  readonly chooseQueues?: (tasks: readonly HandledTask[]) => Readonly<Record<string, QueueOptions>>;
 }
 
 /** Makes a worker. It connects to nothing before `start()` or `run()`. */
@@ -77,9 +83,9 @@ class TaskWorker implements Worker {
   #state: WorkerStatus["state"] = "idle";
   #isConnected = false;
   #conveyors: readonly Conveyor[] = [];
-  #handlers: ReadonlyMap<string, Handler> = new Map();
   /** What is ended between the last settlement and the connections. */
   readonly #closing: (() => Promise<void>)[] = [];
+  #crew: Crew | undefined;
   #disconnect: () => Promise<void> = async () => undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -98,9 +104,9 @@ class TaskWorker implements Worker {
     if (this.#stopping !== undefined) return Promise.reject(new ClosedError("The worker"));
     this.#starting ??= this.#start().catch(async (error: unknown) => {
       this.#state = "stopped";
-      await Promise.all(this.#closing.map((close) => close()));
+      await Promise.all([this.#crew?.close(), ...this.#closing.map((close) => close())]);
       await this.#disconnect();
-      throw error;
+      throw this.#stopping === undefined ? error : new ClosedError("The worker");
     });
     return this.#starting;
   }
@@ -143,7 +149,8 @@ class TaskWorker implements Worker {
       running: this.#conveyors.reduce((sum, { counts }) => sum + counts.running, 0),
       buffered: this.#conveyors.reduce((sum, { counts }) => sum + counts.buffered, 0),
       queues: this.#conveyors.map(({ queue }) => queue),
-      tasks: [...this.#handlers.keys()],
+      tasks: [...(this.#crew?.handlers.keys() ?? [])],
+      memory: process.memoryUsage.rss() + (this.#crew?.memory ?? 0),
     };
   }
 
@@ -152,11 +159,12 @@ class TaskWorker implements Worker {
     this.#state = "starting";
     const settings = readSettings(config);
     const connections = await resolveConnections(config);
-    const { broker, broadcast, root } = connections;
-    const found = await loadHandlers({ ...config, root }, config.loadModule);
-    this.#handlers = new Map(found.map(({ handler }) => [handler.task.name, handler]));
-    const queues = resolveQueues(settings, this.#handlers);
-    for (const { task } of this.#handlers.values()) {
+    const { broker, broadcast } = connections;
+    const crew = this.#createCrew(settings, connections);
+    this.#crew = crew;
+    await crew.assemble();
+    const queues = resolveQueues(this.#chooseQueues(settings, crew.handlers), crew.handlers);
+    for (const { task } of crew.handlers.values()) {
       const target = task.options.broadcast ? (broadcast ?? refuseBroadcast(broker, task.name)) : broker;
       checkRunnable(target, task.name, task.options);
     }
@@ -176,7 +184,7 @@ class TaskWorker implements Worker {
       settings,
       connections,
       queues,
-      handlers: this.#handlers,
+      crew,
       worker: this.name,
       emitter: this.#emitter,
       logger: this.#logger,
@@ -190,7 +198,7 @@ class TaskWorker implements Worker {
         broker: broker.name,
         queues: Object.fromEntries(queues.ordinary),
         ...(queues.broadcast.size > 0 && { broadcasts: Object.fromEntries(queues.broadcast) }),
-        tasks: [...this.#handlers.keys()],
+        tasks: [...crew.handlers.keys()],
       },
       "the worker has started",
     );
@@ -198,7 +206,31 @@ class TaskWorker implements Worker {
     for (const conveyor of this.#conveyors) conveyor.run().catch((error: unknown) => this.#crash(conveyor, error));
   }
 
+  #createCrew(settings: WorkerSettings, { root, results }: Connections): Crew {
+    return new Crew({
+      config: this.#config,
+      settings,
+      root,
+      hasResults: results !== undefined,
+      maxResultBytes: results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
+      logger: this.#logger,
+      emitter: this.#emitter,
+      onHopeless: (error) => {
+        this.#logger.error({ error }, "no process for handlers can be started any more");
+        this.#end.reject(error);
+      },
+    });
+  }
+
+  #chooseQueues(settings: WorkerSettings, handlers: ReadonlyMap<string, Handler>): WorkerSettings {
+    const { chooseQueues, ...config } = this.#config;
+    if (chooseQueues === undefined) return settings;
+    return readSettings({ ...config, queues: chooseQueues([...handlers.values()].map(({ task }) => task)) });
+  }
+
   async #stop(): Promise<void> {
+    // A module of handlers may take for ever to load in its process.
+    if (this.#state === "starting") await this.#crew?.close();
     await this.#starting?.catch(() => undefined);
     if (this.#state === "stopped" || this.#state === "idle") return;
     this.#state = "stopping";
@@ -216,7 +248,7 @@ class TaskWorker implements Worker {
       onStage: (stage) => this.#logger.info({ stage }, "stopping"),
     });
     this.#state = "stopped";
-    await Promise.all(this.#closing.map((close) => close()));
+    await Promise.all([this.#crew?.close(), ...this.#closing.map((close) => close())]);
     await this.#disconnect();
     this.#isConnected = false;
     this.#logger.info({}, "the worker has stopped");

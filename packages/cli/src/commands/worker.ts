@@ -1,22 +1,20 @@
 import { type Command, Option } from "commander";
-import { durationArgument, queueList, wholeNumber } from "../arguments.ts";
+import { byteSizeArgument, durationArgument, queueList, wholeNumber } from "../arguments.ts";
 import { logLevels } from "../output/log-level.ts";
 import type { Session } from "../session.ts";
-import { chooseLogger, logFormats } from "../worker/choose-logger.ts";
-import { runWorker, type WorkerFlags } from "../worker/run-worker.ts";
+import { logFormats } from "../worker/choose-logger.ts";
+import { needsSupervisor, runSupervisor, type SupervisorFlags } from "../worker/run-supervisor.ts";
+import { runWorker } from "../worker/run-worker.ts";
 import { supervisedOption } from "../worker/supervision.ts";
-import { watchWorker } from "../worker/watch-worker.ts";
 import { examples } from "./examples.ts";
-
-interface WorkerCommandFlags extends WorkerFlags {
-  readonly watch?: boolean;
-}
 
 export function addWorker(program: Command, session: Session): void {
   program
     .command("worker")
     .summary("run a worker")
-    .description("Run a worker: one process, whose event loop runs the handlers of the configuration.")
+    .description(
+      "Run a worker: a process that holds connections and leases, and one whose event loop runs the handlers.",
+    )
     .option(
       "--concurrency <number>",
       "handlers that run at once, for each queue (default: of the configuration, else 10)",
@@ -32,6 +30,9 @@ export function addWorker(program: Command, session: Session): void {
       'how long running handlers may go on after a stop (default: of the configuration, else "25s")',
       durationArgument,
     )
+    .option("--processes <number>", "keep so many workers running, each in processes of its own", wholeNumber(1, 1_000))
+    .option("--max-tasks <number>", "replace a worker after so many tasks", wholeNumber(1, 1_000_000_000))
+    .option("--max-memory <size>", 'replace a worker whose processes hold more, such as "1gb"', byteSizeArgument)
     .option("--health-port <number>", "answer /livez and /readyz on this port; 0: any free one", wholeNumber(0, 65_535))
     .option("--health-host <address>", "listen for probes on this address alone (default: all)")
     .option("--scheduler", "run a scheduler beside it")
@@ -48,20 +49,14 @@ export function addWorker(program: Command, session: Session): void {
           ["taskferry worker", "all queues of the handlers"],
           ["taskferry worker --queues mail,images=2 --concurrency 50", "50 mails and 2 images at once"],
           ["taskferry worker --watch", "while developing"],
+          ["taskferry worker --processes 4 --max-memory 1gb", "four, started again when they crash or grow"],
           ["taskferry worker --health-port 8080 --shutdown-timeout 50s", "in a container"],
         ],
         "SIGTERM and SIGINT stop it in stages: it takes no more, lets handlers finish, aborts their signals, hands back\nwhat still runs, and exits with 0. A second signal ends it at once, with 143 or 130; what ran then is run again.",
       ),
     )
-    .action(async (flags: WorkerCommandFlags) => {
-      if (flags.watch) return await watch(session, flags);
-      session.end((await runWorker(session, flags)) ? 0 : 1);
+    .action(async (flags: SupervisorFlags) => {
+      if (needsSupervisor(flags)) session.end(await runSupervisor(session, flags));
+      else session.end((await runWorker(session, flags)) ? 0 : 1);
     });
-}
-
-async function watch(session: Session, flags: WorkerFlags): Promise<void> {
-  const { config, file } = await session.loaded();
-  const { logger } = chooseLogger(flags, config, session.terminal);
-  const args = session.args.filter((arg) => arg !== "--watch");
-  session.end(await watchWorker({ root: config.root, files: file === undefined ? [] : [file], args, logger }));
 }

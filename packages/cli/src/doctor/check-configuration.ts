@@ -12,6 +12,7 @@ const names: Readonly<Record<keyof Config, true>> = {
   broadcast: true,
   broker: true,
   handlers: true,
+  isolation: true,
   lease: true,
   logger: true,
   maxBodyBytes: true,

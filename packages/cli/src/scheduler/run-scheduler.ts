@@ -1,8 +1,8 @@
-import { createScheduler } from "@taskferry/core";
+import { createScheduler, type SchedulerStatus } from "@taskferry/core";
 import type { Session } from "../session.ts";
 import { chooseLogger, type LogFlags } from "../worker/choose-logger.ts";
 import { listenForFaults } from "../worker/faults.ts";
-import { startHealthServer } from "../worker/health-server.ts";
+import { type Health, startHealthServer } from "../worker/health-server.ts";
 import { listenForStop } from "../worker/stop-requests.ts";
 
 export interface SchedulerFlags extends LogFlags {
@@ -38,7 +38,7 @@ export async function runScheduler(session: Session, flags: SchedulerFlags): Pro
   const health =
     healthPort === undefined
       ? undefined
-      : await startHealthServer({ port: healthPort, host: healthHost, health: () => scheduler.status() });
+      : await startHealthServer({ port: healthPort, host: healthHost, health: () => toHealth(scheduler.status()) });
   try {
     if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
     await Promise.race([scheduler.start(), stopped]);
@@ -50,4 +50,8 @@ export async function runScheduler(session: Session, flags: SchedulerFlags): Pro
     endFaults();
     await health?.close();
   }
+}
+
+function toHealth({ state, isConnected }: SchedulerStatus): Health {
+  return { state, isConnected, isReady: state === "running" && isConnected };
 }

@@ -1,4 +1,4 @@
-import type { Config, FoundHandler, QueueOptions } from "@taskferry/core";
+import type { Config, HandledTask, QueueOptions } from "@taskferry/core";
 import type { QueueChoice } from "../arguments.ts";
 
 export interface QueueFlags {
@@ -8,14 +8,13 @@ export interface QueueFlags {
   readonly queues: readonly QueueChoice[] | undefined;
 }
 
-/** The queues of a worker: what the command line says, over the configuration, over what the handlers' tasks say. */
+/** The queues of a worker: what the command line says, over the configuration, over what the tasks say. */
 export function chooseQueues(
   config: Config,
-  handlers: readonly FoundHandler[],
+  tasks: readonly HandledTask[],
   flags: QueueFlags,
 ): Readonly<Record<string, QueueOptions>> {
-  const configured =
-    config.queues ?? Object.fromEntries(handlers.map(({ handler }) => [handler.task.options.queue, {}]));
+  const configured = config.queues ?? Object.fromEntries(tasks.map(({ options }) => [options.queue, {}]));
   if (flags.queues === undefined) {
     return Object.fromEntries(
       Object.entries(configured).map(([name, options]) => [name, withConcurrency(options, flags.concurrency)]),
@@ -32,9 +31,9 @@ export function chooseQueues(
 /** What a worker on these queues would never do, in words. */
 export function findIdleChoices(
   queues: Readonly<Record<string, QueueOptions>>,
-  handlers: readonly FoundHandler[],
+  tasks: readonly HandledTask[],
 ): readonly string[] {
-  const wanted = new Set(handlers.map(({ handler }) => handler.task.options.queue));
+  const wanted = new Set(tasks.map(({ options }) => options.queue));
   return Object.keys(queues)
     .filter((queue) => !wanted.has(queue))
     .map(

@@ -6,7 +6,9 @@ import { ConfigurationError } from "@taskferry/core";
 /** What a readiness probe needs to know of a worker. */
 export interface Health {
   readonly state: string;
-  readonly isConnected: boolean;
+  readonly isReady: boolean;
+  /** Whether the broker can be reached; absent where there are several connections. */
+  readonly isConnected?: boolean;
 }
 
 export interface HealthServer {
@@ -34,9 +36,8 @@ export async function startHealthServer({ port, host, health }: HealthServerOpti
       return answer(response, 405, { error: "only GET and HEAD" });
     if (path === "/livez") return answer(response, 200, { status: "live" });
     if (path !== "/readyz") return answer(response, 404, { error: "only /livez and /readyz" });
-    const { state, isConnected } = health();
-    const isReady = state === "running" && isConnected;
-    answer(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", state, isConnected });
+    const { isReady, ...rest } = health();
+    answer(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", ...rest });
   });
   // A probe that keeps its connection must not keep a stopped worker alive.
   server.keepAliveTimeout = 1_000;

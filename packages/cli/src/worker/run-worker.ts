@@ -1,9 +1,12 @@
+import { pathToFileURL } from "node:url";
 import {
   type Config,
   createScheduler,
   createWorker,
+  type IsolationOptions,
+  isHandler,
+  isTaskferryError,
   type Logger,
-  loadHandlers,
   resolveConnections,
   type ShutdownOptions,
   type Worker,
@@ -13,9 +16,10 @@ import type { Session } from "../session.ts";
 import { type ChosenLogger, chooseLogger, type LogFlags } from "./choose-logger.ts";
 import { chooseQueues, findIdleChoices } from "./choose-queues.ts";
 import { listenForFaults } from "./faults.ts";
-import { type HealthServer, startHealthServer } from "./health-server.ts";
+import { type Health, type HealthServer, startHealthServer } from "./health-server.ts";
 import { logConnection, logTasks } from "./log-events.ts";
 import { listenForStop } from "./stop-requests.ts";
+import { tellSupervisor } from "./tell-supervisor.ts";
 
 export interface WorkerFlags extends LogFlags {
   readonly concurrency?: number;
@@ -25,6 +29,9 @@ export interface WorkerFlags extends LogFlags {
   readonly healthHost?: string;
   readonly scheduler?: boolean;
   readonly supervised?: boolean;
+  readonly maxTasks?: number;
+  /** Bytes. */
+  readonly maxMemory?: number;
 }
 
 /** Runs a worker in this process until it is told to stop. Resolves to whether it came to a good end. */
@@ -37,20 +44,22 @@ export async function runWorker(session: Session, flags: WorkerFlags): Promise<b
   const stop = createStop(logger);
   let worker: Worker | undefined;
   let health: HealthServer | undefined;
-  const endListening = listenForStop({ onStop: stop.request, isSupervised: flags.supervised === true });
+  const isSupervised = flags.supervised === true;
+  const endListening = listenForStop({ onStop: stop.request, isSupervised });
+  let endTelling: (() => void) | undefined;
   try {
     health = await openHealth(flags, () => worker);
     if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
-    // A module may take for ever to load: a stop does not wait for it.
     const config = flags.scheduler === true ? await shareConnections(session) : (await session.loaded()).config;
-    worker = await Promise.race([prepareWorker(session, flags, { ...chosen, config }), stop.requested]);
-    if (worker === undefined) return true;
+    worker = await prepareWorker(session, flags, { ...chosen, config });
+    if (isSupervised) endTelling = tellSupervisor(worker, { maxTasks: flags.maxTasks, maxMemory: flags.maxMemory });
     if (flags.scheduler !== true) return await runToEnd(worker, stop, logger);
     const { name: _, ...shared } = config;
     await using scheduler = createScheduler({ ...shared, logger, loadModule: session.loadModule });
     await scheduler.start();
     return await runToEnd(worker, stop, logger);
   } finally {
+    endTelling?.();
     endListening();
     await health?.close();
   }
@@ -88,16 +97,19 @@ async function prepareWorker(
   flags: WorkerFlags,
   { logger, taskLines, config }: ChosenLogger & { readonly config: RootedConfig },
 ): Promise<Worker> {
-  const { loadModule } = session;
-  const handlers = await loadHandlers(config, loadModule);
-  const queues = chooseQueues(config, handlers, { concurrency: flags.concurrency, queues: flags.queues });
-  for (const warning of findIdleChoices(queues, handlers)) logger.warn({}, warning);
+  const { file } = await session.loaded();
   const worker = createWorker({
     ...config,
     logger,
-    queues,
+    chooseQueues: (tasks) => {
+      const queues = chooseQueues(config, tasks, { concurrency: flags.concurrency, queues: flags.queues });
+      for (const warning of findIdleChoices(queues, tasks)) logger.warn({}, warning);
+      return queues;
+    },
     shutdown: chooseShutdown(config.shutdown, flags),
-    loadModule,
+    isolation: chooseIsolation(config, file, logger),
+    loadModule: session.loadModule,
+    loader: loaderModule(),
   });
   worker.on(logConnection(logger));
   if (taskLines !== undefined) worker.on(logTasks(logger, taskLines));
@@ -112,10 +124,23 @@ async function runToEnd(worker: Worker, stop: Stop, logger: Logger): Promise<boo
   };
   const endListening = listenForFaults({ logger, onFatal });
   try {
-    await Promise.race([worker.run({ signals: false }), stop.requested.then(() => worker.stop())]);
+    await Promise.race([runQuietly(worker, stop), stop.requested.then(() => worker.stop())]);
     return !isFaulty;
   } finally {
     endListening();
+  }
+}
+
+/** One that is told to stop before it has started is no failure. */
+async function runQuietly(worker: Worker, stop: Stop): Promise<void> {
+  let isStopping = false;
+  void stop.requested.then(() => {
+    isStopping = true;
+  });
+  try {
+    await worker.run({ signals: false });
+  } catch (error) {
+    if (!isStopping || !isTaskferryError(error, "CLOSED")) throw error;
   }
 }
 
@@ -124,8 +149,28 @@ async function openHealth(
   current: () => Worker | undefined,
 ): Promise<HealthServer | undefined> {
   if (healthPort === undefined) return undefined;
-  const health = () => current()?.status() ?? { state: "starting", isConnected: false };
+  const health = (): Health => {
+    const { state, isConnected } = current()?.status() ?? { state: "starting", isConnected: false };
+    return { state, isConnected, isReady: state === "running" && isConnected };
+  };
   return await startHealthServer({ port: healthPort, host: healthHost, health });
+}
+
+/** Whatever handlers do, the process that holds connections and leases goes on: they run in another. */
+function chooseIsolation(config: Config, file: string | undefined, logger: Logger): IsolationOptions {
+  const hasValues = (config.handlers ?? []).some(isHandler);
+  if (hasValues && config.isolation?.loop === undefined)
+    logger.warn({}, "handlers that are given by value run in the worker's own event loop: name their modules instead");
+  return {
+    loop: hasValues ? "here" : "apart",
+    ...(file !== undefined && { config: pathToFileURL(file) }),
+    ...config.isolation,
+  };
+}
+
+/** Only in its repository does this package run from source. */
+function loaderModule(): URL {
+  return new URL(`./isolate-loader.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
 }
 
 function chooseShutdown(configured: ShutdownOptions | undefined, { shutdownTimeout }: WorkerFlags): ShutdownOptions {

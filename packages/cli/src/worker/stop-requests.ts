@@ -30,13 +30,16 @@ export function listenForStop({ onStop, isSupervised }: StopRequests): () => voi
   };
   const onDisconnect = (): void => stop("the end of the supervisor");
 
+  // A supervisor answers SIGHUP by replacing its workers; one that reaches the whole group must not end them.
+  const onHangUp = (): void => undefined;
   process.on("SIGINT", onInterrupt).on("SIGTERM", onSignal);
-  if (isSupervised) process.on("message", onMessage).on("disconnect", onDisconnect);
+  if (isSupervised) process.on("message", onMessage).on("disconnect", onDisconnect).on("SIGHUP", onHangUp);
   return () => {
     process
       .off("SIGINT", onInterrupt)
       .off("SIGTERM", onSignal)
       .off("message", onMessage)
-      .off("disconnect", onDisconnect);
+      .off("disconnect", onDisconnect)
+      .off("SIGHUP", onHangUp);
   };
 }

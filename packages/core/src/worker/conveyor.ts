@@ -5,7 +5,7 @@ import type { Logger } from "../logger.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
-import type { Executor } from "./execute.ts";
+import type { Executor } from "./executor.ts";
 import { enterAll, type Gate, leaveAll } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
@@ -102,6 +102,7 @@ export class Conveyor {
   /** Takes no more and hands back what has not started. */
   async stopTaking(): Promise<void> {
     this.#isStopping = true;
+    this.#parts.executor.stop();
     await this.#track(this.#release(await this.#lane.stop()));
   }
 
@@ -209,7 +210,14 @@ export class Conveyor {
     const ended = await executor.execute(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
     // The slot is free again; storing and settling go on by themselves.
-    void this.#finish(job, ended);
+    void this.#finish(this.#neverRan(job, ended) ?? job, ended);
+  }
+
+  /** What reads its input elsewhere learns there only that it cannot be run. */
+  #neverRan(job: Job, ended: Ended): Unrunnable | undefined {
+    if (ended.kind !== "refused" || job.isAcknowledged) return undefined;
+    this.#forget(job);
+    return { delivery: job.delivery, id: job.message.id, ended };
   }
 
   async #acknowledgeFirst(job: Job): Promise<boolean> {

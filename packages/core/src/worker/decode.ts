@@ -15,6 +15,8 @@ export interface DecodeParts {
   readonly maxDeliveries: number;
   /** Reads the results of a group, for as long as it takes the backend to answer; absent where none are kept. */
   readonly readGroup?: (value: RawValue) => Promise<unknown>;
+  /** Whether the input of this handler's task is read where the handler runs, and not here. Absent: none is. */
+  readonly isReadElsewhere?: (handler: Handler) => boolean;
 }
 
 /** Reads and checks a delivery. A promise only where a schema is asynchronous. Never throws: what cannot run says why. */
@@ -36,6 +38,8 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
   if (handler === undefined) throw unknownTask(message.task, parts.handlers);
   if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
   const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
+  if (parts.isReadElsewhere?.(handler) === true)
+    return new Job({ delivery, message, handler, input: undefined, options });
   if (message.contentType === groupContentType) return decodeGroup(delivery, { handler, options }, parts);
   const raw = parts.serializers.deserialize(message.contentType, message.body);
   return check(delivery, raw, { handler, options });

@@ -25,6 +25,8 @@ export class Job {
   aborted: AbortedError | undefined;
   /** Ends the execution from outside; set while the handler runs. */
   giveUp: (() => void) | undefined;
+  /** Carries an abort to where the handler runs, when that is elsewhere. */
+  onAbort: ((reason: AbortedError) => void) | undefined;
   #controller: AbortController | undefined;
 
   constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options">) {
@@ -47,6 +49,7 @@ export class Job {
     if (this.aborted !== undefined) return;
     this.aborted = reason;
     this.#controller?.abort(reason);
+    this.onAbort?.(reason);
   }
 }
 

@@ -5,7 +5,6 @@ import type { Connections } from "../connections.ts";
 import { isTaskferryError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import { createGroupReader } from "../group-results.ts";
-import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
@@ -15,8 +14,11 @@ import type { CommitParts } from "./commit.ts";
 import { type EnqueueChild, JobContext } from "./context.ts";
 import { Conveyor } from "./conveyor.ts";
 import type { DecodeParts } from "./decode.ts";
-import { createLoopExecutor, type Executor } from "./execute.ts";
+import type { Executor } from "./executor.ts";
+import { createLoopExecutor } from "./executors/loop.ts";
 import type { Gate } from "./gate.ts";
+import type { Crew } from "./isolation/crew.ts";
+import { isElsewhere } from "./isolation/elsewhere.ts";
 import { laneWindow } from "./lane.ts";
 import { persist } from "./persist.ts";
 import { createProgressWriter } from "./progress-writer.ts";
@@ -28,7 +30,7 @@ export interface OpenConveyorParts {
   readonly settings: WorkerSettings;
   readonly connections: Connections;
   readonly queues: ResolvedQueues;
-  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly crew: Crew;
   readonly worker: string;
   readonly emitter: Emitter<WorkerEvent>;
   readonly logger: Logger;
@@ -47,7 +49,7 @@ const abortGrace = 1_000;
 
 /** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
-  const { config, settings, connections, queues, handlers, worker, emitter, logger, gates, isWanted } = parts;
+  const { config, settings, connections, queues, crew, worker, emitter, logger, gates, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
   const { maxBodyBytes, maxDeliveries } = settings;
   const serializers = createSerializerSet(config.serializer, config.serializers);
@@ -55,7 +57,18 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
   const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
   const plans = results === undefined ? undefined : openPlans(parts, { results, serializers });
-  const executor = createExecutor(parts, { serializers, reportProgress: progress.report });
+  crew.services = { serializers, enqueueChild: parts.enqueueChild, results, reportProgress: progress.report };
+  const wrap = composeExecute(config.middlewares ?? []);
+  const executor = createExecutor(parts, { serializers, wrap, reportProgress: progress.report });
+  const decoding = {
+    handlers: crew.handlers,
+    serializers,
+    maxBodyBytes,
+    maxDeliveries,
+    // Middlewares run here, and see the input.
+    ...(wrap === undefined && { isReadElsewhere: isElsewhere }),
+    ...plans?.decoding,
+  };
   const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
     const hasOutcomes = from.capabilities.receivers === "one";
     const consumer = await from.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
@@ -67,7 +80,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       lease: settings.lease,
       patience,
       grace: abortGrace,
-      decoding: { handlers, serializers, maxBodyBytes, maxDeliveries, ...plans?.decoding },
+      decoding,
       executor,
       gates,
       committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker, ...plans?.committing },
@@ -114,23 +127,28 @@ function openPlans(
 
 interface ExecutorParts {
   readonly serializers: SerializerSet;
+  readonly wrap: ReturnType<typeof composeExecute>;
   readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
 }
 
 function createExecutor(
-  { config, connections, emitter, logger, enqueueChild }: OpenConveyorParts,
-  { serializers, reportProgress }: ExecutorParts,
+  { connections, crew, emitter, logger, enqueueChild }: OpenConveyorParts,
+  { serializers, wrap, reportProgress }: ExecutorParts,
 ): Executor {
   const contextParts = { logger, reportProgress, enqueueChild };
-  return createLoopExecutor({
+  const parts = {
     serializers,
-    createContext: (job) => new JobContext(job, contextParts),
-    wrap: composeExecute(config.middlewares ?? []),
+    wrap,
     timeoutGrace: abortGrace,
     maxResultBytes: connections.results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
+  };
+  const loop = createLoopExecutor({
+    ...parts,
+    createContext: (job) => new JobContext(job, contextParts),
     onAbandoned: ({ message: { id, task, queue, attempt, run } }) => {
       logger.error({ id, task }, "the handler ignored its signal: its slot is used again while it may still run");
       emitter.emit(() => ({ type: "task.abandoned", at: Date.now(), id, task, queue, attempt, run }));
     },
   });
+  return crew.executor(loop, parts);
 }

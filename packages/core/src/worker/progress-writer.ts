@@ -34,10 +34,9 @@ export function createProgressWriter(state: StateStore | undefined, logger: Logg
   };
   return {
     report: (id, value, note) => {
-      if (typeof value !== "number" || !Number.isFinite(value))
-        throw new OptionError("OPTION_INVALID", `progress(value): expected a finite number, got ${String(value)}.`);
+      const checked = checkProgress(value, note);
       if (state === undefined) return;
-      pending.set(id, { value, ...(note !== undefined && { note: String(note).slice(0, 1_000) }), at: Date.now() });
+      pending.set(id, { value, ...(checked.note !== undefined && { note: checked.note }), at: Date.now() });
       if (isScheduled) return;
       isScheduled = true;
       setTimeout(() => {
@@ -47,4 +46,14 @@ export function createProgressWriter(state: StateStore | undefined, logger: Logg
     },
     flush: (id) => (state !== undefined && pending.has(id) ? flushAll(state) : undefined),
   };
+}
+
+/** @throws OptionError `OPTION_INVALID` */
+export function checkProgress(
+  value: number,
+  note: string | undefined,
+): { readonly value: number; readonly note: string | undefined } {
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new OptionError("OPTION_INVALID", `progress(value): expected a finite number, got ${String(value)}.`);
+  return { value, note: note === undefined ? undefined : String(note).slice(0, 1_000) };
 }

@@ -1,4 +1,6 @@
-import type { QueueOptions, WorkerConfig } from "../config.ts";
+import { availableParallelism } from "node:os";
+import { parseByteSize } from "../byte-size.ts";
+import type { IsolationOptions, QueueOptions, WorkerConfig } from "../config.ts";
 import { parseDuration } from "../duration.ts";
 import { ConfigurationError, isTaskferryError } from "../errors.ts";
 import type { Handler } from "../handler.ts";
@@ -11,8 +13,18 @@ export interface WorkerSettings {
   readonly maxDeliveries: number;
   readonly maxBodyBytes: number;
   readonly shutdown: { readonly timeout: number; readonly grace: number };
+  readonly isolation: IsolationSettings;
   /** Concurrency by queue; `undefined`: the queues of the handlers' tasks. */
   readonly queues: ReadonlyMap<string, number> | undefined;
+}
+
+/** Memory in bytes. */
+export interface IsolationSettings {
+  readonly threads: number;
+  readonly processes: number;
+  readonly maxMemory: number | undefined;
+  readonly maxTasks: number | undefined;
+  readonly loop: "here" | "apart";
 }
 
 const defaultConcurrency = 10;
@@ -47,12 +59,33 @@ export function readSettings(config: WorkerConfig): WorkerSettings {
   }
   if (config.queues !== undefined && entries.length === 0)
     problems.push("queues: expected at least one queue, got none. Leave it out for the queues of the handlers' tasks.");
+  const isolation = readIsolation(config.isolation ?? {}, collect, problems);
   if (problems.length > 0) throw new ConfigurationError("CONFIGURATION_INVALID", problems);
   const queues =
     config.queues === undefined
       ? undefined
       : new Map(entries.map(([queue, { concurrency = defaultConcurrency }]) => [queue, concurrency]));
-  return { lease, startTimeout, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, queues };
+  return { lease, startTimeout, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, isolation, queues };
+}
+
+function readIsolation(
+  { threads, processes, maxMemory, maxTasks, loop = "here" }: IsolationOptions,
+  collect: <T>(read: () => T, fallback: T) => T,
+  problems: string[],
+): IsolationSettings {
+  for (const [name, count] of Object.entries({ threads, processes, maxTasks })) {
+    if (count !== undefined && !isPositive(count))
+      problems.push(`isolation.${name}: expected a whole number from 1, got ${count}.`);
+  }
+  if (loop !== "here" && loop !== "apart")
+    problems.push(`isolation.loop: expected "here" or "apart", got ${JSON.stringify(loop)}.`);
+  return {
+    threads: threads ?? availableParallelism(),
+    processes: processes ?? availableParallelism(),
+    maxMemory: maxMemory === undefined ? undefined : collect(() => parseByteSize(maxMemory, "isolation.maxMemory"), 0),
+    maxTasks,
+    loop,
+  };
 }
 
 /** Queues by name, with their concurrency. */

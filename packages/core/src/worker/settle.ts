@@ -107,6 +107,7 @@ const recordedCodes: ReadonlySet<string> = new Set<ErrorCode>([
   "NOT_DESERIALIZABLE",
   "NOT_SERIALIZABLE",
   "OUTPUT_INVALID",
+  "TASK_CRASHED",
   "TASK_TIMED_OUT",
   "TASK_UNKNOWN",
   "TOO_MANY_DELIVERIES",

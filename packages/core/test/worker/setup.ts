@@ -14,7 +14,7 @@ import {
 
 export interface Stage {
   readonly broker: Broker;
-  readonly client: Client;
+  readonly client: Client<true>;
   readonly worker: Worker;
   /** Everything the worker told so far. */
   readonly events: readonly WorkerEvent[];
@@ -27,7 +27,7 @@ export interface Stage {
 
 /** A client and a worker on one memory broker, closed when the test ends. */
 export async function stage(
-  handlers: readonly Handler[],
+  handlers: readonly (Handler | URL)[],
   options: Omit<WorkerOptions, "handlers"> & { readonly start?: boolean } = {},
 ): Promise<Stage> {
   const broker = (options.broker as Broker | undefined) ?? memory();

@@ -1,0 +1,13 @@
+import type { Isolation } from "../../task-options.ts";
+import type { Executor } from "../executor.ts";
+
+/** Runs each job as its task says. */
+export function byIsolation(executors: Readonly<Record<Isolation, Executor>>): Executor {
+  const all = [...new Set(Object.values(executors))];
+  return {
+    execute: (job) => executors[job.handler.task.options.isolation].execute(job),
+    stop: () => {
+      for (const executor of all) executor.stop();
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { CancelTask, RetryLater } from "../../errors.ts";
+import type { Executor } from "../executor.ts";
+import type { Site } from "../isolation/site.ts";
+import type { Ended, Job } from "../job.ts";
+import { endAborted, endOverruled, startTimeout } from "./aborts.ts";
+import { classify, type OutputParts, serializeOutput } from "./endings.ts";
+import type { Wrap } from "./loop.ts";
+
+export interface RemoteExecutorParts extends OutputParts {
+  readonly site: Site;
+  /** Runs here, around what runs there. */
+  readonly wrap: Wrap | undefined;
+  /** Milliseconds that a handler has to end after its signal aborted for a timeout. */
+  readonly timeoutGrace: number;
+}
+
+/** Runs handlers elsewhere, and keeps their time here, where nothing blocks. */
+export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
+  return {
+    execute: (job) =>
+      new Promise((resolve) => {
+        if (parts.wrap === undefined) place(job, parts, resolve);
+        else void runWrapped(job, { ...parts, wrap: parts.wrap, onGivenUp: resolve }).then(resolve);
+      }),
+    stop: () => parts.site.stop(),
+  };
+}
+
+function place(job: Job, { site, timeoutGrace }: RemoteExecutorParts, end: (ended: Ended) => void): void {
+  let stopTimer: (() => void) | undefined;
+  const leave = (): void => {
+    stopTimer?.();
+    job.giveUp = undefined;
+  };
+  const run = site.run(job, {
+    onStart: () => {
+      job.startedAt = Date.now();
+      const { timeout } = job.options;
+      if (timeout !== undefined) stopTimer ??= startTimeout(job, timeout, timeoutGrace);
+    },
+    onEnd: (ended) => {
+      leave();
+      end(overrule(job, ended));
+    },
+  });
+  job.giveUp = () => {
+    leave();
+    void run.giveUp().then(() => end(endAborted(job) ?? { kind: "stopping" }));
+  };
+}
+
+interface WrappedParts extends RemoteExecutorParts {
+  readonly wrap: Wrap;
+  /** A middleware may hang for ever: nobody waits for it then. */
+  readonly onGivenUp: (ended: Ended) => void;
+}
+
+async function runWrapped(job: Job, parts: WrappedParts): Promise<Ended> {
+  let ended: Ended | undefined;
+  let value: unknown;
+  let thrown: unknown;
+  const next = async (): Promise<unknown> => {
+    ended = await new Promise<Ended>((resolve) => place(job, parts, resolve));
+    if (ended.kind !== "returned") {
+      if (job.aborted !== undefined) parts.onGivenUp(ended);
+      thrown = toError(ended);
+      throw thrown;
+    }
+    value = parts.serializers.deserialize(ended.result.contentType, ended.result.body);
+    return value;
+  };
+  job.giveUp = () => parts.onGivenUp(endAborted(job) ?? { kind: "stopping" });
+  try {
+    const returned = await parts.wrap({ message: job.message, input: job.input, signal: job.signal }, next);
+    const isUntouched = ended?.kind === "returned" && returned === value;
+    return overrule(job, isUntouched ? (ended as Ended) : serializeOutput(job.message.task, returned, parts));
+  } catch (error) {
+    if (ended !== undefined && error === thrown) return ended;
+    return endAborted(job) ?? classify(error);
+  } finally {
+    job.giveUp = undefined;
+  }
+}
+
+function overrule(job: Job, ended: Ended): Ended {
+  if (job.aborted === undefined) return ended;
+  return (ended.kind === "returned" ? endOverruled(job) : endAborted(job)) ?? ended;
+}
+
+/** What a middleware sees of an execution that did not return. */
+function toError(ended: Exclude<Ended, { readonly kind: "returned" }>): unknown {
+  switch (ended.kind) {
+    case "threw":
+    case "refused":
+    case "timedOut":
+      return ended.error;
+    case "cancelled":
+      return new CancelTask(ended.reason);
+    case "later":
+      return new RetryLater(ended.delay);
+    case "repeated":
+    case "stopping":
+    case "leaseLost":
+      return new Error("The execution was given up.");
+  }
+}

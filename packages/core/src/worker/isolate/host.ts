@@ -1,0 +1,183 @@
+import type { Delivery } from "../../broker.ts";
+import { recordError } from "../../error-record.ts";
+import { AbortedError, isTaskferryError } from "../../errors.ts";
+import { createGroupReader } from "../../group-results.ts";
+import type { Message } from "../../message.ts";
+import type { RawValue } from "../../plans/raw-value.ts";
+import { JobContext } from "../context.ts";
+import { type DecodeParts, decode } from "../decode.ts";
+import type { Executor } from "../executor.ts";
+import { createLoopExecutor } from "../executors/loop.ts";
+import { toEndedRecord } from "../isolation/ended-record.ts";
+import type { IsolateStart, Request, RunRequest } from "../isolation/protocol.ts";
+import { type Ended, Job, type Unrunnable } from "../job.ts";
+import { checkProgress } from "../progress-writer.ts";
+import { Calls } from "./calls.ts";
+import { loadProgram, type Program } from "./load-program.ts";
+import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
+import type { Port } from "./ports.ts";
+import { proxiedLogger } from "./proxied-logger.ts";
+
+interface Stations {
+  readonly decoding: DecodeParts;
+  readonly executor: Executor;
+  readonly loopDelay: LoopDelay;
+  readonly blockedAfter: number;
+}
+
+/**
+ * A worker's stations that are user code's: reads the input, runs the handler, writes the result, in a thread or process
+ * apart from the worker that took the task. What lives as long as a thread does is made here, once.
+ */
+export class Host {
+  readonly #port: Port;
+  /** By the number of their run; `undefined` while an input is still being read. */
+  readonly #jobs = new Map<number, Job | undefined>();
+  /** Aborts of runs whose input is still being read. */
+  readonly #early = new Map<number, AbortedError>();
+  readonly #calls: Calls;
+  readonly #runs = new WeakMap<Job, number>();
+  #stations: Stations | undefined;
+
+  constructor(port: Port) {
+    this.#port = port;
+    this.#calls = new Calls(port, (job) => this.#runs.get(job));
+  }
+
+  take(request: Request): void {
+    switch (request.type) {
+      case "start":
+        return void this.#start(request);
+      case "run":
+        return this.#run(request);
+      case "abort":
+        return this.#abort(
+          request.run,
+          new AbortedError(request.code as AbortedError["code"] & "LEASE_LOST", request.message),
+        );
+      case "answer":
+        return this.#calls.answer(request);
+      case "ping":
+        return this.#port.send({ type: "pong" });
+      case "leave":
+        return this.#port.exit(0);
+    }
+  }
+
+  async #start(start: IsolateStart): Promise<void> {
+    this.#listenForFaults(start.isShared);
+    try {
+      const program = await loadProgram(start);
+      this.#stations = this.#createStations(start, program);
+      if (this.#port.kind === "process") this.#tellMemory();
+      this.#port.send({ type: "ready", tasks: program.tasks });
+    } catch (error) {
+      const problems =
+        isTaskferryError(error) && "problems" in error ? (error.problems as readonly string[]) : [String(error)];
+      this.#port.send({ type: "unfit", error: recordError(error), problems });
+    }
+  }
+
+  #createStations(start: IsolateStart, { handlers, serializers }: Program): Stations {
+    const send = this.#port.send;
+    const contextParts = {
+      logger: proxiedLogger(send),
+      reportProgress: (id: string, value: number, note: string | undefined) =>
+        send({ type: "progress", id, ...checkProgress(value, note) }),
+      enqueueChild: this.#calls.enqueueChild(serializers),
+    };
+    const executor = createLoopExecutor({
+      serializers,
+      createContext: (job) => new JobContext(job, contextParts),
+      wrap: undefined,
+      timeoutGrace: 0,
+      maxResultBytes: start.maxResultBytes ?? Number.POSITIVE_INFINITY,
+      onAbandoned: () => undefined,
+    });
+    const loopDelay = watchLoopDelay(start.blockedAfter, (milliseconds) => {
+      const tasks = new Set([...this.#jobs.values()].flatMap((job) => job?.message.task ?? []));
+      send({ type: "blocked", milliseconds, tasks: [...tasks] });
+    });
+    const maxDeliveries = Number.POSITIVE_INFINITY;
+    const groups = createGroupReader(this.#calls.results, serializers);
+    const decoding = {
+      handlers,
+      serializers,
+      maxBodyBytes: start.maxBodyBytes,
+      maxDeliveries,
+      ...(start.hasResults && { readGroup: async (value: RawValue) => groups.read(value) }),
+    };
+    return { decoding, executor, loopDelay, blockedAfter: start.blockedAfter };
+  }
+
+  #run({ run, message, deliveryCount }: RunRequest): void {
+    const stations = this.#stations;
+    // The worker asks for nothing before it was told that this is ready.
+    if (stations === undefined) return;
+    this.#jobs.set(run, undefined);
+    const delivery: Delivery = {
+      message: withoutTimeout(message),
+      deliveryCount,
+      leaseUntil: undefined,
+      token: undefined,
+    };
+    const decoded = decode(delivery, stations.decoding);
+    if (decoded instanceof Promise) void decoded.then((later) => this.#execute(run, later, stations));
+    else this.#execute(run, decoded, stations);
+  }
+
+  #execute(run: number, job: Job | Unrunnable, { executor, loopDelay, blockedAfter }: Stations): void {
+    if (!(job instanceof Job)) return this.#end(run, job.ended);
+    this.#jobs.set(run, job);
+    this.#runs.set(job, run);
+    const early = this.#early.get(run);
+    if (early !== undefined) job.abort(early);
+    const start = performance.now();
+    const executing = executor.execute(job);
+    const milliseconds = Math.round(performance.now() - start);
+    if (milliseconds > blockedAfter) {
+      // Nothing else can have run meanwhile: this one has blocked, whatever runs beside it.
+      this.#port.send({ type: "blocked", milliseconds, tasks: [job.message.task] });
+      loopDelay.forgive();
+    }
+    void executing.then((ended) => this.#end(run, ended));
+  }
+
+  #end(run: number, ended: Ended): void {
+    this.#jobs.delete(run);
+    this.#early.delete(run);
+    this.#port.send({ type: "ended", run, how: toEndedRecord(ended) });
+  }
+
+  #abort(run: number, reason: AbortedError): void {
+    if (!this.#jobs.has(run)) return;
+    const job = this.#jobs.get(run);
+    if (job === undefined) this.#early.set(run, reason);
+    else job.abort(reason);
+  }
+
+  /** A promise that was forgotten harms nobody else. An error that nobody caught may: its tasks are told apart only where one runs alone. */
+  #listenForFaults(isShared: boolean): void {
+    process.on("unhandledRejection", (error) => {
+      this.#port.send({ type: "fault", kind: "rejection", error: recordError(error) });
+    });
+    if (!isShared && this.#port.kind === "thread") return;
+    process.on("uncaughtException", (error) => {
+      this.#port.send({ type: "fault", kind: "exception", error: recordError(error) });
+      if (!isShared) this.#port.exit(1);
+    });
+  }
+
+  #tellMemory(): void {
+    const tell = (): void => this.#port.send({ type: "memory", bytes: process.memoryUsage.rss() });
+    tell();
+    setInterval(tell, 1_000).unref();
+  }
+}
+
+/** The worker keeps the time, since it is never blocked. */
+function withoutTimeout(message: Message): Message {
+  if (message.policy?.timeout === undefined) return message;
+  const { timeout: _, ...policy } = message.policy;
+  return { ...message, policy };
+}

@@ -1,0 +1,44 @@
+import type { Config } from "../../config.ts";
+import type { Handler } from "../../handler.ts";
+import type { LoadModule } from "../../load-module.ts";
+import { createSerializerSet, type SerializerSet } from "../../serializer-set.ts";
+import type { IsolateStart, TaskDescription } from "../isolation/protocol.ts";
+import { type FoundHandler, loadHandlers } from "../load-handlers.ts";
+
+/** The user's part of a worker. */
+export interface Program {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly tasks: readonly TaskDescription[];
+  readonly serializers: SerializerSet;
+}
+
+export async function loadProgram({ modules, root, loader, config }: IsolateStart): Promise<Program> {
+  const loadModule: LoadModule = loader === undefined ? (url) => import(url) : (await import(loader)).loadModule;
+  const found = await loadHandlers({ handlers: modules, root }, loadModule);
+  const { serializer, serializers } = config === undefined ? {} : await loadConfig(config, loadModule);
+  return {
+    handlers: new Map(found.map(({ handler }) => [handler.task.name, withoutTimeout(handler)])),
+    tasks: found.map(describe),
+    serializers: createSerializerSet(serializer, serializers),
+  };
+}
+
+async function loadConfig(url: string, loadModule: LoadModule): Promise<Pick<Config, "serializer" | "serializers">> {
+  return (await loadModule(url)).default as Config;
+}
+
+/** The worker keeps the time, since it is never blocked. */
+function withoutTimeout(handler: Handler): Handler {
+  const { task } = handler;
+  return { ...handler, task: { ...task, options: { ...task.options, timeout: undefined } } };
+}
+
+function describe({ handler: { task }, source }: FoundHandler): TaskDescription {
+  let isPartial = false;
+  const text = JSON.stringify(task.options, (_, value: unknown) => {
+    isPartial ||= typeof value === "function";
+    return value;
+  });
+  const options = { timeout: undefined, expires: undefined, ...JSON.parse(text) } as TaskDescription["options"];
+  return { name: task.name, options, source: source ?? "", isPartial };
+}

@@ -1,0 +1,183 @@
+import { isAbsolute, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { WorkerConfig } from "../../config.ts";
+import { ConfigurationError } from "../../errors.ts";
+import type { Emitter, WorkerEvent } from "../../events.ts";
+import { type HandledTask, type Handler, isHandler } from "../../handler.ts";
+import type { LoadModule } from "../../load-module.ts";
+import type { Logger } from "../../logger.ts";
+import type { Isolation } from "../../task-options.ts";
+import type { Executor } from "../executor.ts";
+import { byIsolation } from "../executors/by-isolation.ts";
+import { createRemoteExecutor, type RemoteExecutorParts } from "../executors/remote.ts";
+import { loadHandlers } from "../load-handlers.ts";
+import type { WorkerSettings } from "../settings.ts";
+import type { CallParts } from "./answer-call.ts";
+import { elsewhere } from "./elsewhere.ts";
+import { Home } from "./home.ts";
+import { Pool } from "./pool.ts";
+import type { IsolateStart } from "./protocol.ts";
+import { createReporter, type IsolationReporter } from "./reporter.ts";
+import type { Site } from "./site.ts";
+import { processes } from "./spawn-process.ts";
+import { threads } from "./spawn-thread.ts";
+
+export interface CrewParts {
+  readonly config: WorkerConfig & {
+    readonly loadModule?: LoadModule;
+    readonly loader?: string | URL;
+  };
+  readonly settings: WorkerSettings;
+  readonly root: string;
+  readonly maxResultBytes: number;
+  readonly hasResults: boolean;
+  readonly logger: Logger;
+  readonly emitter: Emitter<WorkerEvent>;
+  /** Told when the process for handlers cannot be started any more. */
+  readonly onHopeless: (error: unknown) => void;
+}
+
+export interface CrewServices extends CallParts {
+  readonly reportProgress: (id: string, value: number, note: string | undefined) => void;
+}
+
+/** Milliseconds of a blocked event loop, at most, that are worth a warning. */
+const longestBlock = 1_000;
+
+/** The handlers of a worker, and the threads and processes they run in. */
+export class Crew {
+  handlers: ReadonlyMap<string, Handler> = new Map();
+  /** What handlers elsewhere need of the connections: set once there are any. */
+  services: CrewServices | undefined;
+  readonly #parts: CrewParts;
+  readonly #reporter: IsolationReporter;
+  readonly #start: IsolateStart;
+  readonly #sites: Partial<Record<Isolation, Site>> = {};
+
+  constructor(parts: CrewParts) {
+    const { config, settings, root, maxResultBytes, hasResults, logger, emitter } = parts;
+    this.#parts = parts;
+    this.#reporter = createReporter({
+      logger,
+      emitter,
+      reportProgress: (...report) => this.services?.reportProgress(...report),
+    });
+    this.#start = {
+      type: "start",
+      modules: (config.handlers ?? []).filter((source) => !isHandler(source)).map(String),
+      root,
+      loader: config.loader === undefined ? undefined : String(config.loader),
+      config: configModule(config, root),
+      maxBodyBytes: settings.maxBodyBytes,
+      maxResultBytes: Number.isFinite(maxResultBytes) ? maxResultBytes : undefined,
+      hasResults,
+      isShared: false,
+      blockedAfter: Math.min(longestBlock, Math.ceil(settings.lease / 3)),
+    };
+  }
+
+  /** Bytes that child processes hold. */
+  get memory(): number {
+    return Object.values(this.#sites).reduce((sum, { memory }) => sum + memory, 0);
+  }
+
+  /** Finds the handlers, and says where each runs. */
+  async assemble(): Promise<void> {
+    const { config, settings, root } = this.#parts;
+    const isApart = settings.isolation.loop === "apart";
+    const tasks = isApart ? await this.#openHome() : undefined;
+    const found = tasks === undefined ? await loadHandlers({ ...config, root }, config.loadModule) : [];
+    const apart = found.filter(({ handler }) => handler.task.options.isolation !== "loop");
+    this.#checkSources(
+      isApart ? [] : apart.filter(({ source }) => source === undefined).map(({ handler }) => handler.task.name),
+    );
+    if (tasks !== undefined || apart.length > 0) this.#checkSerializers();
+    this.handlers = new Map([
+      ...found.map(
+        ({ handler }) =>
+          [
+            handler.task.name,
+            apart.some((other) => other.handler === handler) ? elsewhere(handler.task) : handler,
+          ] as const,
+      ),
+      ...(tasks ?? []).map((task) => [task.name, elsewhere(task)] as const),
+    ]);
+    this.#openPools();
+  }
+
+  /** An executor that runs each task where it belongs: `loop` for what runs here, and nothing but that where all does. */
+  executor(loop: Executor, parts: Omit<RemoteExecutorParts, "site">): Executor {
+    const { loop: home, thread, process } = this.#sites;
+    if (home === undefined && thread === undefined && process === undefined) return loop;
+    const remote = (site: Site | undefined): Executor =>
+      site === undefined ? loop : createRemoteExecutor({ ...parts, site });
+    return byIsolation({ loop: remote(home), thread: remote(thread), process: remote(process) });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#sites).map((site) => site.close()));
+  }
+
+  async #openHome(): Promise<readonly HandledTask[]> {
+    const { config, settings, root, onHopeless } = this.#parts;
+    const values = (config.handlers ?? []).filter(isHandler);
+    this.#checkSources(values.map(({ task }) => task.name));
+    const home = new Home({
+      spawn: processes(undefined),
+      start: { ...this.#start, isShared: true },
+      reporter: this.#reporter,
+      calls: () => this.#services(),
+      maxCrashes: settings.maxDeliveries,
+      onHopeless,
+    });
+    this.#sites.loop = home;
+    const tasks = await home.start();
+    const wrapsExecution = (config.middlewares ?? []).some(({ execute }) => execute !== undefined);
+    // Functions of options, and the input that middlewares see, are to be had only of the definitions themselves.
+    if (wrapsExecution || tasks.some(({ isPartial }) => isPartial))
+      return (await loadHandlers({ ...config, root }, config.loadModule)).map(({ handler }) => handler.task);
+    return tasks.map(({ name, options }) => ({ name, options, input: undefined, output: undefined }));
+  }
+
+  #openPools(): void {
+    const { threads: threadCount, processes: processCount, maxMemory, maxTasks } = this.#parts.settings.isolation;
+    const needed = new Set([...this.handlers.values()].map(({ task }) => task.options.isolation));
+    const parts = { start: this.#start, reporter: this.#reporter, calls: () => this.#services(), maxTasks };
+    if (needed.has("thread")) this.#sites.thread = new Pool({ ...parts, spawn: threads(maxMemory), size: threadCount });
+    if (needed.has("process"))
+      this.#sites.process = new Pool({ ...parts, spawn: processes(maxMemory), size: processCount });
+  }
+
+  #services(): CrewServices {
+    if (this.services === undefined) throw new Error("A handler ran before there were connections.");
+    return this.services;
+  }
+
+  #checkSources(names: readonly string[]): void {
+    if (names.length === 0) return;
+    throw new ConfigurationError(
+      "ISOLATION_NEEDS_MODULE",
+      names.map(
+        (name) =>
+          `handlers: expected the handler of ${name} to be named by its module, since it runs in another thread or process, which loads it for itself; got a value. Put it into a module and name that: handlers: ["./handlers.js"].`,
+      ),
+    );
+  }
+
+  #checkSerializers(): void {
+    const { serializer, serializers = [] } = this.#parts.config;
+    if ((serializer === undefined && serializers.length === 0) || this.#start.config !== undefined) return;
+    throw new ConfigurationError(
+      "ISOLATION_NEEDS_MODULE",
+      "isolation.config: expected the module whose default export is this configuration, since threads and processes read and write with its serializers; got none.",
+    );
+  }
+}
+
+/** Loaded there only where it is needed: a configuration may do more than to configure. */
+function configModule({ serializer, serializers = [], isolation }: WorkerConfig, root: string): string | undefined {
+  if (isolation?.config === undefined || (serializer === undefined && serializers.length === 0)) return undefined;
+  const module = String(isolation.config);
+  if (/^(?:file|data|node):/.test(module)) return module;
+  return pathToFileURL(isAbsolute(module) ? module : resolve(root, module)).href;
+}

@@ -1,0 +1,222 @@
+import { CrashError } from "../../errors.ts";
+import type { Ended, Job } from "../job.ts";
+import { Member, type MemberEnd, type MemberParts } from "./member.ts";
+import type { TaskDescription } from "./protocol.ts";
+import { createRestartPause } from "./restart-pause.ts";
+import type { RunListeners, Site, SiteRun } from "./site.ts";
+import { type Suspect, SuspectLine } from "./suspect-line.ts";
+
+export interface HomeParts extends Omit<MemberParts, "onFault"> {
+  /** Crashes under one execution after which it fails, alone or not. */
+  readonly maxCrashes: number;
+  /** Told when no process can be started any more. */
+  readonly onHopeless: (error: unknown) => void;
+}
+
+/** Milliseconds within which a process must answer after a handler in it was given up. */
+const answerLimit = 1_000;
+/** Milliseconds that it may take to clean up. */
+const leaveLimit = 2_000;
+/** Starts in a row that may fail. */
+const maxFailedStarts = 5;
+
+interface Run extends Suspect {
+  readonly job: Job;
+  readonly listeners: RunListeners;
+  member: Member | undefined;
+  forget: () => void;
+}
+
+/**
+ * One process whose event loop runs many handlers at once. When it ends under them they run again in the next one, the
+ * worker having kept their leases: all together the first time, later one by one, so that the one which ends it is found
+ * out and fails, and no other.
+ */
+export class Home implements Site {
+  readonly #parts: HomeParts;
+  readonly #runs = new Set<Run>();
+  readonly #members = new Set<Member>();
+  readonly #pause = createRestartPause();
+  readonly #suspects = new SuspectLine<Run>(() => this.#fill());
+  #current: Member | undefined;
+  #next: Member | undefined;
+  #waiting: Run[] = [];
+  #failedStarts = 0;
+  #isStopping = false;
+
+  constructor(parts: HomeParts) {
+    this.#parts = parts;
+  }
+
+  get memory(): number {
+    return [...this.#members].reduce((sum, { memory }) => sum + memory, 0);
+  }
+
+  /** @throws ConfigurationError when the handlers cannot be loaded there. */
+  async start(): Promise<readonly TaskDescription[]> {
+    const member = this.#open();
+    const tasks = await member.ready;
+    this.#current = member;
+    return tasks;
+  }
+
+  run(job: Job, listeners: RunListeners): SiteRun {
+    const run: Run = { job, listeners, member: undefined, crashes: 0, forget: () => undefined };
+    this.#runs.add(run);
+    this.#waiting.push(run);
+    job.onAbort = () => this.#endUnstarted(run);
+    if (this.#isStopping) this.#endUnstarted(run);
+    else this.#fill();
+    return { giveUp: () => this.#giveUp(run) };
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    for (const run of [...this.#runs]) this.#endUnstarted(run);
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    this.#suspects.close();
+    const members = [...this.#members];
+    this.#members.clear();
+    await Promise.all(members.map((member) => (member.size > 0 ? member.kill() : member.leave(leaveLimit))));
+  }
+
+  #open(): Member {
+    const { spawn, start, reporter, calls } = this.#parts;
+    const member = new Member({ spawn, start, reporter, calls, onFault: (faulty) => this.#replace(faulty) });
+    this.#members.add(member);
+    void member.ended.then((end) => this.#onEnd(member, end));
+    return member;
+  }
+
+  #fill(): void {
+    const member = this.#current;
+    if (member === undefined || this.#suspects.isAlone) return;
+    const suspect = this.#suspects.next();
+    if (suspect !== undefined) return this.#begin(suspect, member);
+    for (const run of this.#waiting.splice(0)) this.#begin(run, member);
+  }
+
+  #begin(run: Run, member: Member): void {
+    run.member = member;
+    run.listeners.onStart();
+    run.forget = member.run(run.job, (ended) => {
+      this.#end(run, ended);
+      if (member !== this.#current && member.size === 0) void member.leave(leaveLimit);
+    });
+  }
+
+  #end(run: Run, ended: Ended): void {
+    if (!this.#runs.delete(run)) return;
+    run.job.onAbort = undefined;
+    this.#waiting = this.#waiting.filter((other) => other !== run);
+    this.#suspects.remove(run);
+    run.listeners.onEnd(ended);
+  }
+
+  #endUnstarted(run: Run): void {
+    if (run.member === undefined) this.#end(run, { kind: "stopping" });
+  }
+
+  /** New tasks go to a new process; what runs in the old one may end there. */
+  #replace(member: Member): void {
+    if (member !== this.#current || this.#isStopping) return;
+    this.#pause.fail();
+    void this.#restart();
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#next !== undefined || this.#isStopping || !this.#pause.isOver(() => void this.#restart())) return;
+    const former = this.#current;
+    const member = this.#open();
+    this.#next = member;
+    try {
+      await member.ready;
+    } catch (error) {
+      this.#next = undefined;
+      this.#onFailedStart(error);
+      return;
+    }
+    this.#next = undefined;
+    this.#failedStarts = 0;
+    this.#current = member;
+    if (former?.size === 0) void former.leave(leaveLimit);
+    this.#fill();
+  }
+
+  #onFailedStart(error: unknown): void {
+    if (this.#isStopping) return;
+    this.#failedStarts += 1;
+    this.#pause.fail();
+    this.#parts.reporter.onRestart({ error });
+    if (this.#failedStarts >= maxFailedStarts) this.#parts.onHopeless(error);
+    else void this.#restart();
+  }
+
+  #onEnd(member: Member, { why, error }: MemberEnd): void {
+    if (!this.#members.delete(member)) return;
+    const victims = [...this.#runs].filter((run) => run.member === member);
+    for (const run of victims) run.forget();
+    const wasCurrent = member === this.#current;
+    if (wasCurrent) this.#current = undefined;
+    // What was retired leaves by itself once it has nothing to do, and what never was ready is told elsewhere.
+    if (victims.length > 0 || wasCurrent)
+      this.#parts.reporter.onRestart({
+        why: `${member.name} ${why}`,
+        tasks: victims.map(({ job }) => job.message.task),
+      });
+    const crash = new CrashError(
+      `The ${member.name} that ran the handler ${why}.`,
+      error === undefined ? {} : { cause: error },
+    );
+    for (const run of victims) this.#onCrash(run, crash);
+    if (!wasCurrent) return;
+    this.#pause.fail();
+    void this.#restart();
+  }
+
+  #onCrash(run: Run, error: CrashError): void {
+    run.crashes += 1;
+    run.member = undefined;
+    if (run.job.aborted !== undefined || this.#isStopping) return this.#end(run, { kind: "stopping" });
+    const isConvicted = this.#suspects.isTheOne(run) || run.crashes >= this.#parts.maxCrashes;
+    if (isConvicted || run.job.isAcknowledged) return this.#end(run, { kind: "threw", error, isFinal: false });
+    this.#again(run);
+  }
+
+  #again(run: Run): void {
+    run.job.onAbort = () => this.#endUnstarted(run);
+    if (run.crashes > 1) this.#suspects.add(run);
+    else this.#waiting.push(run);
+  }
+
+  async #giveUp(run: Run): Promise<void> {
+    const { member, job } = run;
+    run.forget();
+    this.#runs.delete(run);
+    this.#waiting = this.#waiting.filter((other) => other !== run);
+    this.#suspects.remove(run);
+    job.onAbort = undefined;
+    if (member === undefined) return;
+    this.#parts.reporter.onAbandoned(job);
+    void this.#killIfBlocked(member, job);
+  }
+
+  /** A handler that blocks the event loop for ever blocks its neighbours: they go on in a new process. */
+  async #killIfBlocked(member: Member, job: Job): Promise<void> {
+    if (await member.answers(answerLimit)) return;
+    if (this.#isStopping || !this.#members.delete(member)) return;
+    const neighbours = [...this.#runs].filter((run) => run.member === member);
+    for (const run of neighbours) {
+      run.forget();
+      run.member = undefined;
+      this.#again(run);
+    }
+    this.#parts.reporter.onRestart({ why: `${member.name} was blocked`, tasks: [job.message.task] });
+    if (member === this.#current) this.#current = undefined;
+    void this.#restart();
+    await member.kill();
+  }
+}

@@ -1,0 +1,189 @@
+import { reviveError } from "../../error-record.ts";
+import { ConfigurationError } from "../../errors.ts";
+import type { Ended, Job } from "../job.ts";
+import { answerCall, type CallParts } from "./answer-call.ts";
+import { fromEndedRecord } from "./ended-record.ts";
+import type { Isolate, SpawnIsolate } from "./isolate.ts";
+import { unpackFields } from "./log-fields.ts";
+import type { IsolateStart, Report, Request, TaskDescription } from "./protocol.ts";
+import type { IsolationReporter } from "./reporter.ts";
+
+export interface MemberParts {
+  readonly spawn: SpawnIsolate;
+  readonly start: IsolateStart;
+  readonly reporter: IsolationReporter;
+  /** What it does for handlers there; there from the time on when tasks are taken. */
+  readonly calls: () => CallParts;
+  /** Told of an error that nobody in it caught: it takes no more tasks well. */
+  readonly onFault?: (member: Member) => void;
+}
+
+/** How a member's life ended. */
+export interface MemberEnd {
+  readonly why: string;
+  readonly error: unknown;
+}
+
+interface Run {
+  readonly job: Job;
+  readonly end: (ended: Ended) => void;
+}
+
+/** One thread or process in life: sends it jobs in batches, and answers for each how it ended. */
+export class Member {
+  /** Resolves to the tasks it found. Rejects when it cannot start. */
+  readonly ready: Promise<readonly TaskDescription[]>;
+  /** Resolves once it has ended. Jobs that ran then are in `jobs`, and get no answer. */
+  readonly ended: Promise<MemberEnd>;
+  /** Bytes that it held when it told last; for a process. */
+  memory = 0;
+  readonly #isolate: Isolate;
+  readonly #parts: MemberParts;
+  readonly #runs = new Map<number, Run>();
+  #outbox: Request[] = [];
+  #isFlushing = false;
+  #lastRun = 0;
+  #resolveReady: (tasks: readonly TaskDescription[]) => void = () => undefined;
+  #rejectReady: (error: unknown) => void = () => undefined;
+  #onPong: (() => void)[] = [];
+  #fault: Error | undefined;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(() => undefined);
+    let onEnd: (end: MemberEnd) => void = () => undefined;
+    this.ended = new Promise((resolve) => {
+      onEnd = resolve;
+    });
+    this.#isolate = parts.spawn({
+      onReports: (reports) => {
+        for (const report of reports) this.#read(report);
+      },
+      onExit: (why, error) => {
+        this.#rejectReady(
+          new Error(`The ${this.#isolate.name} for handlers ${why} before it was ready.`, { cause: error }),
+        );
+        onEnd({ why, error: error ?? this.#fault });
+      },
+    });
+    this.#isolate.post([parts.start]);
+  }
+
+  get name(): string {
+    return this.#isolate.name;
+  }
+
+  /** What runs in it. */
+  get jobs(): readonly Job[] {
+    return [...this.#runs.values()].map(({ job }) => job);
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  /** Runs a job. Returns the way to forget it: its answer is not heard then. */
+  run(job: Job, end: (ended: Ended) => void): () => void {
+    this.#lastRun += 1;
+    const run = this.#lastRun;
+    this.#runs.set(run, { job, end });
+    const { message, deliveryCount } = job.delivery;
+    this.#post({ type: "run", run, message, deliveryCount });
+    job.onAbort = ({ code, message: text }) => this.#post({ type: "abort", run, code, message: text });
+    if (job.aborted !== undefined) job.onAbort(job.aborted);
+    return () => {
+      job.onAbort = undefined;
+      this.#runs.delete(run);
+    };
+  }
+
+  /** Whether its event loop turns within `limit` milliseconds. */
+  answers(limit: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), limit);
+      this.#onPong.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+      this.#post({ type: "ping" });
+    });
+  }
+
+  kill(): Promise<void> {
+    return this.#isolate.kill();
+  }
+
+  /** Lets it clean up, and kills it when that takes longer than `limit` milliseconds. */
+  async leave(limit: number): Promise<void> {
+    this.#post({ type: "leave" });
+    const timer = setTimeout(() => void this.kill(), limit);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  #post(request: Request): void {
+    this.#outbox.push(request);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(() => {
+      this.#isFlushing = false;
+      const requests = this.#outbox;
+      this.#outbox = [];
+      this.#isolate.post(requests);
+    });
+  }
+
+  #read(report: Report): void {
+    const { reporter } = this.#parts;
+    switch (report.type) {
+      case "ended": {
+        const run = this.#runs.get(report.run);
+        if (run === undefined) return;
+        this.#runs.delete(report.run);
+        run.job.onAbort = undefined;
+        return run.end(fromEndedRecord(report.how));
+      }
+      case "progress":
+        return reporter.onProgress(report.id, report.value, report.note);
+      case "log":
+        return reporter.onLog({ ...report, fields: unpackFields(report.fields) });
+      case "call":
+        return void this.#answer(report);
+      case "blocked":
+        return reporter.onBlocked(report.milliseconds, report.tasks);
+      case "fault":
+        return this.#readFault(report.kind, reviveError(report.error));
+      case "memory":
+        this.memory = report.bytes;
+        return;
+      case "pong":
+        return this.#onPong.shift()?.();
+      case "ready":
+        return this.#resolveReady(report.tasks);
+      case "unfit":
+        return this.#rejectReady(toConfigurationError(report));
+    }
+  }
+
+  async #answer({ call, what }: Extract<Report, { readonly type: "call" }>): Promise<void> {
+    const job = what.kind === "enqueue" ? this.#runs.get(what.run)?.job : undefined;
+    this.#post({ type: "answer", call, ...(await answerCall(what, job, this.#parts.calls())) });
+  }
+
+  #readFault(kind: "exception" | "rejection", error: Error): void {
+    const { reporter, onFault } = this.#parts;
+    reporter.onFault(kind, { error, tasks: this.jobs.map(({ message }) => message.task) });
+    if (kind === "rejection") return;
+    this.#fault = error;
+    onFault?.(this);
+  }
+}
+
+function toConfigurationError({ error, problems }: Extract<Report, { readonly type: "unfit" }>): ConfigurationError {
+  const code = error.code === "HANDLER_DUPLICATE" ? error.code : "CONFIGURATION_INVALID";
+  return new ConfigurationError(code, problems, { cause: reviveError(error).cause });
+}

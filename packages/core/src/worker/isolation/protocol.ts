@@ -1,0 +1,112 @@
+import type { ChildOptions } from "../../callable-task.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { Message } from "../../message.ts";
+import type { ErrorRecord } from "../../outcome.ts";
+import type { ResolvedTaskOptions } from "../../task-options.ts";
+
+/**
+ * What goes between a worker and the threads and processes that run its handlers: plain data, in batches, in order. A run
+ * is known by a number of its own, which is never used again within one thread or process.
+ */
+export type Batch<T> = readonly T[];
+
+/** The first message that an isolate gets: all it needs to know, besides tasks. */
+export interface IsolateStart {
+  readonly type: "start";
+  /** Modules of handlers, as the configuration names them. */
+  readonly modules: readonly string[];
+  readonly root: string;
+  /** The URL of a module that exports `loadModule`. Absent: `import()`. */
+  readonly loader: string | undefined;
+  /** The URL of the module with the configuration, where it names serializers. */
+  readonly config: string | undefined;
+  readonly maxBodyBytes: number;
+  /** `undefined`: no limit. */
+  readonly maxResultBytes: number | undefined;
+  /** Whether outcomes are kept, so that the results of groups can be read. */
+  readonly hasResults: boolean;
+  /** Whether it runs several tasks at once: then an error that nobody caught is told, and the rest goes on. */
+  readonly isShared: boolean;
+  /** Milliseconds of a blocked event loop that are worth a warning. */
+  readonly blockedAfter: number;
+}
+
+export type Request =
+  | IsolateStart
+  | RunRequest
+  /** The work is wanted no longer: the handler's signal aborts. */
+  | { readonly type: "abort"; readonly run: number; readonly code: ErrorCode; readonly message: string }
+  | AnswerRequest
+  /** To be answered with `pong` once the event loop turns. */
+  | { readonly type: "ping" }
+  /** Nothing more will come: clean up and leave. */
+  | { readonly type: "leave" };
+
+export interface RunRequest {
+  readonly type: "run";
+  readonly run: number;
+  readonly message: Message;
+  readonly deliveryCount: number | undefined;
+}
+
+/** The answer to a call: a value, or an error. */
+export interface AnswerRequest {
+  readonly type: "answer";
+  readonly call: number;
+  readonly value?: unknown;
+  readonly error?: ErrorRecord;
+  readonly isOurs?: boolean;
+}
+
+/** What a handler asks of the worker. Bytes as base64. */
+export type Call =
+  | {
+      readonly kind: "enqueue";
+      /** The run that asks. */
+      readonly run: number;
+      readonly task: { readonly name: string; readonly options: ResolvedTaskOptions };
+      readonly contentType: string;
+      readonly input: string;
+      readonly options: ChildOptions | undefined;
+    }
+  | { readonly kind: "outcomes"; readonly ids: readonly string[] };
+
+export type Report =
+  | { readonly type: "ready"; readonly tasks: readonly TaskDescription[] }
+  /** It cannot start: the handlers cannot be loaded. */
+  | { readonly type: "unfit"; readonly error: ErrorRecord; readonly problems: readonly string[] }
+  | { readonly type: "ended"; readonly run: number; readonly how: EndedRecord }
+  | { readonly type: "progress"; readonly id: string; readonly value: number; readonly note: string | undefined }
+  | LogReport
+  | { readonly type: "call"; readonly call: number; readonly what: Call }
+  | { readonly type: "blocked"; readonly milliseconds: number; readonly tasks: readonly string[] }
+  /** An error that nobody caught, or a rejection that nobody waited for. */
+  | { readonly type: "fault"; readonly kind: "exception" | "rejection"; readonly error: ErrorRecord }
+  | { readonly type: "memory"; readonly bytes: number }
+  | { readonly type: "pong" };
+
+export interface LogReport {
+  readonly type: "log";
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** JSON as `packFields` makes it. */
+  readonly fields: string;
+  readonly message: string;
+}
+
+/** A task as an isolate found it among the exports of its modules. */
+export interface TaskDescription {
+  readonly name: string;
+  readonly options: ResolvedTaskOptions;
+  readonly source: string;
+  /** Whether its options hold functions, which no description carries. */
+  readonly isPartial: boolean;
+}
+
+/** How a handler ended, as plain data. `isOurs`: the error is one of taskferry's, with its code. */
+export type EndedRecord =
+  | { readonly kind: "returned"; readonly contentType: string; readonly body: Uint8Array }
+  | { readonly kind: "threw"; readonly error: ErrorRecord; readonly isOurs: boolean; readonly isFinal: boolean }
+  | { readonly kind: "refused"; readonly error: ErrorRecord }
+  | { readonly kind: "stopping" }
+  | { readonly kind: "later"; readonly delay: number }
+  | { readonly kind: "cancelled"; readonly code: "TASK_CANCELLED" | "TASK_EXPIRED"; readonly reason: string };

@@ -1,0 +1,25 @@
+import type { Ended, Job } from "../job.ts";
+
+/** A place apart from the worker's event loop where handlers run. */
+export interface Site {
+  /** Runs a job there, as soon as there is room. */
+  run(job: Job, listeners: RunListeners): SiteRun;
+  /** Starts nothing more: what waits for room ends as `stopping`. */
+  stop(): void;
+  /** Ends all threads and processes, whatever they do. */
+  close(): Promise<void>;
+  /** Bytes that its processes hold. */
+  readonly memory: number;
+}
+
+export interface RunListeners {
+  /** The handler begins, or begins again after a crash that was not its own. */
+  readonly onStart: () => void;
+  /** Called once. */
+  readonly onEnd: (ended: Ended) => void;
+}
+
+export interface SiteRun {
+  /** Ends it whatever the handler does; `onEnd` is not called any more. Resolves when nothing more can be done about it. */
+  giveUp(): Promise<void>;
+}
