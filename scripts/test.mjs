@@ -17,12 +17,12 @@ async function testAll(args) {
   const servers = await step("servers and browser for the tests", () => prepareServers(["redis", "rabbitmq", "nats", "chromium"]));
   const env = { ...tools, ...servers };
   const checked = await step("build, lint, types, package checks, import rules, unused code", () =>
-    runTasks(checks, { env, quiet: true, limitMinutes: 8 }),
+    runTasks(checks, { env, quiet: true, limitMinutes: 15 }),
   );
   printOutcomes(checked);
   removeReports();
   const tested = await step("tests, one package after the other, because they measure time", () =>
-    runTasks(["test"], { env, args: ["--concurrency=1", ...args], limitMinutes: 22 }),
+    runTasks(["test"], { env, args: ["--concurrency=1", ...args], limitMinutes: 50 }),
   );
   printOutcomes(tested);
   return total(checked, tested);
