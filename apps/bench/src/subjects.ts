@@ -4,15 +4,25 @@ import { bullmq } from "./subjects/bullmq.ts";
 import { rawAmqplib } from "./subjects/raw-amqplib.ts";
 import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
+import { rawStreams } from "./subjects/raw-streams.ts";
 import { taskferry, taskferryMemory, taskferryRabbitmq } from "./subjects/taskferry.ts";
 
 /** What a subject runs on. */
 export type Medium = "redis" | "rabbitmq" | "nats" | "sqlite" | "memory";
 
+interface Entry {
+  readonly medium: Medium;
+  readonly subject: Subject;
+  /** In place of the scheme of the medium's URL. */
+  readonly scheme?: string;
+}
+
 /** In the order of the table; `medium` says what they run on. */
-export const subjects: Readonly<Record<string, { readonly medium: Medium; readonly subject: Subject }>> = {
+export const subjects: Readonly<Record<string, Entry>> = {
   "raw ioredis": { medium: "redis", subject: rawRedis },
+  "raw ioredis streams": { medium: "redis", subject: rawStreams },
   "taskferry redisList": { medium: "redis", subject: taskferry },
+  "taskferry redisStream": { medium: "redis", subject: taskferry, scheme: "redis+stream:" },
   BullMQ: { medium: "redis", subject: bullmq },
   "bee-queue": { medium: "redis", subject: beeQueue },
   "raw JetStream": { medium: "nats", subject: rawJetStream },

@@ -1,0 +1,62 @@
+import { Redis } from "ioredis";
+import { countdown, type Payload, pump, type Subject } from "../subject.ts";
+
+const stream = "raw:stream";
+const group = "raw";
+const batch = 100;
+
+type Entry = readonly [id: string, fields: readonly string[]];
+type Reply = readonly (readonly [stream: string, entries: readonly Entry[]])[] | null;
+
+/** What ioredis and a consumer group can do with messages, and with nothing else: no results, no retries, no recovery. */
+export const rawStreams: Subject = {
+  enqueueOne: async ({ url, count, inFlight, payload }) => {
+    const redis = connect(url);
+    const add = (): Promise<unknown> => redis.xadd(stream, "*", "m", JSON.stringify(payload));
+    return { run: () => pump(count, inFlight, add), close: async () => redis.disconnect() };
+  },
+  enqueueMany: async ({ url, count, payload }) => {
+    const redis = connect(url);
+    const call = async (): Promise<void> => {
+      const pipeline = redis.pipeline();
+      for (let item = 0; item < batch; item += 1) pipeline.xadd(stream, "*", "m", JSON.stringify(payload));
+      await pipeline.exec();
+    };
+    return { run: () => pump(count / batch, 4, call), close: async () => redis.disconnect() };
+  },
+  process: async ({ url, count }) => {
+    const redis = connect(url);
+    await redis.xgroup("CREATE", stream, group, "0", "MKSTREAM");
+    const { done, tick } = countdown(count);
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        const reply = (await redis.xreadgroup("GROUP", group, "one", "COUNT", batch, "STREAMS", stream, ">")) as Reply;
+        if (reply === null) return;
+        const entries = reply[0]?.[1] ?? [];
+        await Promise.all(entries.map(async ([, [, message]]) => handle(message ?? "{}")));
+        const ids = entries.map(([id]) => id);
+        await redis
+          .pipeline()
+          .xack(stream, group, ...ids)
+          .xdel(stream, ...ids)
+          .exec();
+        for (const _ of ids) tick();
+      }
+    };
+    return {
+      run: async () => {
+        await Promise.all([loop(), loop()]);
+        await done;
+      },
+      close: async () => redis.disconnect(),
+    };
+  },
+};
+
+async function handle(message: string): Promise<number> {
+  return (JSON.parse(message) as Payload).text.length;
+}
+
+function connect(url: string): Redis {
+  return new Redis(url, { maxRetriesPerRequest: null });
+}
