@@ -122,7 +122,9 @@ export class Connection {
     const deadline = monotonicNow() + limit;
     for (let pause = 20; ; pause = Math.min(pause * 2, 500)) {
       if (await this.whenConnected(deadline - monotonicNow())) {
-        const { replies } = await this.ask([request], Math.max(1, deadline - monotonicNow()));
+        // What one server of a cluster does not answer, another may.
+        const attempt = Math.min(deadline - monotonicNow(), Math.max(500, limit / 3));
+        const { replies } = await this.ask([request], Math.max(1, attempt));
         const [reply] = replies;
         if (reply !== undefined && !hasNoResponders(reply)) return reply;
       }
