@@ -8,7 +8,7 @@ const goodFor = 60_000;
 export class ServerClock {
   readonly #api: Api;
   readonly #stream: string;
-  #offset = 0;
+  #offset: number | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
@@ -19,16 +19,17 @@ export class ServerClock {
 
   /** Epoch milliseconds. Call {@link read} before. */
   now(): number {
-    return monotonicNow() + this.#offset;
+    return monotonicNow() + (this.#offset ?? 0);
   }
 
-  /** Looks at the server's clock, unless that was done of late. */
+  /** Looks at the server's clock, unless that was done of late. Waits for the first look alone: an old one is good enough. */
   async read(): Promise<void> {
     if (monotonicNow() - this.#readAt < goodFor) return;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
-    await this.#reading;
+    if (this.#offset === undefined) await this.#reading;
+    else this.#reading.catch(() => undefined);
   }
 
   /** The next read asks again: the server may be another one now. */

@@ -31,6 +31,8 @@ export class Connection {
   #waiting: (() => void)[] = [];
   /** Counts connections made: what was asked on an earlier one is not answered any more. */
   #epoch = 0;
+  #serverId: string | undefined;
+  #restartedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: NatsConnectionOptions, parts: ConnectionParts = {}) {
     this.#options = options;
@@ -62,6 +64,11 @@ export class Connection {
   /** Whether the server belongs to no cluster, so that all of a stream is in it. */
   get isAlone(): boolean {
     return this.#driver?.info?.cluster === undefined;
+  }
+
+  /** When this connection found another server than before, or the same one started anew: wall-clock epoch milliseconds. */
+  get restartedAt(): number {
+    return this.#restartedAt;
   }
 
   get inboxPrefix(): string | undefined {
@@ -115,7 +122,9 @@ export class Connection {
     const deadline = monotonicNow() + limit;
     for (let pause = 20; ; pause = Math.min(pause * 2, 500)) {
       if (await this.whenConnected(deadline - monotonicNow())) {
-        const { replies } = await this.ask([request], Math.max(1, deadline - monotonicNow()));
+        // What one server of a cluster does not answer, another may.
+        const attempt = Math.min(deadline - monotonicNow(), Math.max(500, limit / 3));
+        const { replies } = await this.ask([request], Math.max(1, attempt));
         const [reply] = replies;
         if (reply !== undefined && !hasNoResponders(reply)) return reply;
       }
@@ -182,6 +191,9 @@ export class Connection {
     this.#backoff.reset();
     this.#denied = undefined;
     this.#epoch += 1;
+    const serverId = driver.info?.server_id;
+    if (this.#serverId !== undefined && this.#serverId !== serverId) this.#restartedAt = Date.now();
+    this.#serverId = serverId;
     this.pulse.start(driver);
     this.#wakeAll();
     this.#parts.onConnected?.();

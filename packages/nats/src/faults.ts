@@ -22,6 +22,7 @@ export const apiErrors = {
   consumerExists: 10_105,
   insufficientResources: 10_023,
   messageNotFound: 10_037,
+  messageNotDeleted: 10_057,
   memoryExceeded: 10_028,
   storageExceeded: 10_047,
   streamNameInUse: 10_058,
@@ -34,6 +35,12 @@ export const apiErrors = {
 
 export function isApiError(error: unknown, ...numbers: readonly number[]): boolean {
   return error instanceof ApiError && numbers.includes(error.number);
+}
+
+/** Whether a message could not be deleted because it is not there any more. */
+export function isGone(error: unknown): boolean {
+  if (isApiError(error, apiErrors.messageNotFound, apiErrors.sequenceNotFound, apiErrors.streamNotFound)) return true;
+  return isApiError(error, apiErrors.messageNotDeleted) && /not found|no message found|deleted/i.test(String(error));
 }
 
 export function isDenied(error: unknown): boolean {

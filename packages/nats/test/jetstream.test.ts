@@ -185,3 +185,20 @@ test("what was published to another band first finds a worker that was there bef
   await client.publish([{ message: messageOf("high", queue, { priority: 9 }) }], publishing);
   expect(idsOf(await taking).sort()).toEqual(["high", "low"]);
 });
+
+test("two operators who remove the same messages at the same moment remove each once", async () => {
+  const queue = randomUUID();
+  const brokers = [
+    await opened(nats({ url: server.current().url })),
+    await opened(nats({ url: server.current().url })),
+  ];
+  const ids = Array.from({ length: 40 }, (_, index) => `m${index}`);
+  await brokers[0]?.publish(
+    ids.map((id) => ({ message: messageOf(id, queue) })),
+    publishing,
+  );
+  const page = await brokers[0]?.admin?.list(queue, { section: "ready", limit: 100 });
+  const keys = page?.entries.map(({ key }) => key) ?? [];
+  const removed = await Promise.all(brokers.map((broker) => broker.admin?.remove(queue, "ready", keys) ?? 0));
+  expect(removed.reduce((sum, count) => sum + count, 0)).toBe(40);
+});

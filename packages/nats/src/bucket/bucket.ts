@@ -3,7 +3,7 @@ import { isTaskferryError, monotonicNow } from "@taskferry/core";
 import { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
 import type { Request } from "../exchange.ts";
-import { apiErrors, full, isApiError, isFull } from "../faults.ts";
+import { apiErrors, full, isFull, isGone } from "../faults.ts";
 import { headersOf, natsHeader } from "../frame.ts";
 import { type PubAck, storeAll } from "../store-all.ts";
 import { fromReply, type Stored, type StoredReply } from "../stored.ts";
@@ -156,7 +156,7 @@ export class Bucket {
       await this.#api.call(`STREAM.MSG.DELETE.${this.#stream}`, { seq: sequence, no_erase: true });
       return true;
     } catch (error) {
-      if (isApiError(error, apiErrors.messageNotFound, apiErrors.sequenceNotFound)) return false;
+      if (isGone(error)) return false;
       throw error;
     }
   }

@@ -136,7 +136,8 @@ export class JetStreamConsumer implements Consumer {
   /** To be told of a message that was pulled. */
   receive(message: Msg, source: Source): void {
     const { connection, lease, window } = this.#parts;
-    const delivery = toDelivery(message, source, connection.pulse.freshSince + leaseWithin(source, lease));
+    const leaseUntil = connection.pulse.freshSince + leaseWithin(source, lease);
+    const delivery = toDelivery(message, source, { leaseUntil, restartedAt: connection.restartedAt });
     if (this.#state === "open" && this.#holdings.owned + this.#holdings.buffered < window) {
       this.#holdings.buffer(delivery);
       this.hear();

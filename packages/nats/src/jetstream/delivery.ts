@@ -33,13 +33,22 @@ export function readAckSubject(subject: string): AckSubject {
   };
 }
 
-export function toDelivery(message: Msg, source: Source, leaseUntil: number): Delivery {
+/** Milliseconds by which clocks may differ. */
+const clockSlack = 5_000;
+
+/** @param restartedAt - when the server was started: it may have forgotten what it delivered just before. */
+export function toDelivery(
+  message: Msg,
+  source: Source,
+  { leaseUntil, restartedAt }: { readonly leaseUntil: number; readonly restartedAt: number },
+): Delivery {
   const { subject, reply = "", data } = message;
-  const { delivered, sequence } = readAckSubject(reply);
+  const { delivered, sequence, storedAt } = readAckSubject(reply);
   const former = Number(subject.slice(subject.lastIndexOf(".") + 1));
   const token: Token = { ack: reply, source, incarnation: source.incarnation, sequence, bytes: data };
-  const deliveryCount = delivered + (Number.isFinite(former) ? former : 0);
-  return { ...readMessage(data), token, deliveryCount, leaseUntil };
+  const count = delivered + (Number.isFinite(former) ? former : 0);
+  const isSure = count > 1 || storedAt > restartedAt + clockSlack;
+  return { ...readMessage(data), token, deliveryCount: isSure ? count : undefined, leaseUntil };
 }
 
 export function tokenOf(delivery: Delivery): Token {

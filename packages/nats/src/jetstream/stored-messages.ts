@@ -1,5 +1,5 @@
 import type { Api } from "../api.ts";
-import { apiErrors, isApiError } from "../faults.ts";
+import { apiErrors, isApiError, isGone } from "../faults.ts";
 import { fromReply, type Stored, type StoredReply } from "../stored.ts";
 
 /** Deletions under way at once. */
@@ -57,8 +57,7 @@ export class StoredMessages {
       await this.#api.call(`STREAM.MSG.DELETE.${this.#stream}`, { seq: sequence, no_erase: true });
       return true;
     } catch (error) {
-      if (isApiError(error, apiErrors.messageNotFound, apiErrors.sequenceNotFound, apiErrors.streamNotFound))
-        return false;
+      if (isGone(error)) return false;
       throw error;
     }
   }
