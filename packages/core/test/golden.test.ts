@@ -17,16 +17,20 @@ const fromBase64 = (text: unknown): Buffer => Buffer.from(String(text), "base64"
 
 // These files never change: old clients and workers write and read them.
 describe("messages of version 1", () => {
-  test.each(["message-minimal", "message-full", "message-unknown-headers", "message-empty-body", "message-workflow"])(
-    "%s",
-    (name) => {
-      const bytes = read(`${name}.bin`);
-      const fields = readFields(`${name}.json`);
-      const message = decodeMessage(bytes);
-      expect({ ...message, body: Buffer.from(message.body) }).toEqual({ ...fields, body: fromBase64(fields.body) });
-      expect(Buffer.from(encodeMessage(message)).toString("latin1")).toBe(bytes.toString("latin1"));
-    },
-  );
+  test.each([
+    "message-minimal",
+    "message-full",
+    "message-unknown-headers",
+    "message-empty-body",
+    "message-workflow",
+    "message-reply",
+  ])("%s", (name) => {
+    const bytes = read(`${name}.bin`);
+    const fields = readFields(`${name}.json`);
+    const message = decodeMessage(bytes);
+    expect({ ...message, body: Buffer.from(message.body) }).toEqual({ ...fields, body: fromBase64(fields.body) });
+    expect(Buffer.from(encodeMessage(message)).toString("latin1")).toBe(bytes.toString("latin1"));
+  });
 });
 
 describe("outcomes of version 1", () => {
@@ -121,7 +125,7 @@ describe("the worked example of docs/wire-format.md", () => {
     expect(Buffer.from(encodeOutcome(decodeOutcome(bytes))).toString()).toBe(bytes.toString());
   });
   test("its table of headers names all that are written", () => {
-    const full = ["message-full.bin", "message-workflow.bin"].flatMap((name) =>
+    const full = ["message-full.bin", "message-workflow.bin", "message-reply.bin"].flatMap((name) =>
       Object.keys(toHeaders(decodeMessage(read(name)))),
     );
     const table = docs.slice(docs.indexOf("| header | type"), docs.indexOf("`policy` holds"));

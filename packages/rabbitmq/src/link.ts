@@ -15,6 +15,13 @@ export interface LinkParts {
   readonly onRefused?: (error: Error) => void;
 }
 
+interface AnswerOptions {
+  /** Whose answer it is. Default: the present one's. */
+  readonly model?: ChannelModel | undefined;
+  /** Milliseconds. Default: those of one call. */
+  readonly timeout?: number;
+}
+
 const shortestPause = 50;
 const longestPause = 2_000;
 /** Milliseconds that a close may take before the connection is cut. */
@@ -90,8 +97,11 @@ export class Link {
   }
 
   /** An answer that does not come means a dead connection, whatever its socket says. */
-  async answer<T>(reply: Promise<T>, what: string, model = this.#model): Promise<T> {
-    const { timeout } = this.dialling;
+  async answer<T>(
+    reply: Promise<T>,
+    what: string,
+    { model = this.#model, timeout = this.dialling.timeout }: AnswerOptions = {},
+  ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -147,7 +157,7 @@ export class Link {
       await channel.close();
       await this.#parts.onUp?.(model);
     };
-    await this.answer(work(), "a new connection", model);
+    await this.answer(work(), "a new connection", { model });
   }
 
   #onClose(model: ChannelModel, error: Error | undefined): void {

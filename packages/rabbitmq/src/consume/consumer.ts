@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import {
   ClosedError,
   type Consumer,
@@ -10,12 +11,13 @@ import type { ChannelModel } from "amqplib";
 import { classify, isFinal, toBrokerError } from "../faults.ts";
 import type { Link } from "../link.ts";
 import type { Publisher } from "../publisher.ts";
-import { type Band, bands, type Names } from "../topology/names.ts";
-import type { Topology } from "../topology/topology.ts";
+import type { Names } from "../topology/names.ts";
+import { longestDeclaring, type Topology } from "../topology/topology.ts";
 import { AgeTimer } from "./age-timer.ts";
 import { heldOf, toDelivery } from "./delivery.ts";
 import { demand, fetchFew, mostFetched } from "./demand.ts";
 import { type Held, Intake } from "./intake.ts";
+import { Picker } from "./picker.ts";
 import { releaseErrand, settleAll } from "./settling.ts";
 import { Turns } from "./turns.ts";
 import { Wakeable } from "./wakeable.ts";
@@ -33,15 +35,18 @@ export interface ConsumerParts {
 
 /** Milliseconds that what was fetched may wait for a take. */
 const longestWait = 100;
-/** A band from which something came so many milliseconds ago has more to give. */
-const liveliness = 50;
 /** Milliseconds that a lower band lets a lively one go first. */
 const courtesy = 12;
 const longestPause = 5_000;
+/** From which delivery on a message is suspected to kill its worker. */
+const suspicious = 3;
+/** Milliseconds that an aborted take may last. */
+const longestFarewell = 1_000;
 
 export class RabbitmqConsumer implements Consumer {
   readonly #parts: ConsumerParts;
   readonly #turns = new Turns();
+  readonly #picker = new Picker(this.#turns);
   readonly #wakeable = new Wakeable();
   readonly #age: AgeTimer;
   /** What was taken and is not settled, of the channel that is open now. */
@@ -106,8 +111,10 @@ export class RabbitmqConsumer implements Consumer {
         if (this.#state === "closed") throw new ClosedError("The consumer");
         if (this.#failure !== undefined) throw this.#failure;
         const room = Math.min(max, this.#parts.window - this.#held.size);
-        if (this.#state === "stopped" || signal.aborted || room <= 0) return [];
+        if (signal.aborted) return await this.#nothingMore([]);
+        if (this.#state === "stopped" || room <= 0) return [];
         const picked = this.#pick(room);
+        if (picked.some(({ deliveryCount = 1 }) => deliveryCount >= suspicious)) return await this.#nothingMore(picked);
         if (picked.length > 0) return picked;
         await this.#await(room, signal);
       }
@@ -126,7 +133,8 @@ export class RabbitmqConsumer implements Consumer {
     if (this.#state === "open" && settlements.some(({ kind }) => kind === "release")) await this.#quiet();
     const intake = this.#intake;
     const isMine = (held: Held): boolean => held.intake === intake && intake.isAlive;
-    const deadline = monotonicNow() + link.dialling.timeout;
+    // The first delayed retry declares what delays need.
+    const deadline = monotonicNow() + Math.max(link.dialling.timeout, longestDeclaring);
     const results = await settleAll(settlements, { queue, names, publisher, isMine }, deadline);
     settlements.forEach(({ delivery }, index) => {
       if (results[index] !== "unknown") this.#held.delete(heldOf(delivery));
@@ -161,36 +169,22 @@ export class RabbitmqConsumer implements Consumer {
     return this.close();
   }
 
-  /** Takes from the buffers as it is their turn; nothing while a higher band is about to give more. */
+  /**
+   * Keeps nothing here beside what is taken: who aborts a take wants no more, and a message that may kill its worker must
+   * not take along what only waits.
+   */
+  async #nothingMore(taken: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const patience = new AbortController();
+    const late = wait(longestFarewell, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#quiet(), late]);
+    patience.abort();
+    return taken;
+  }
+
   #pick(room: number): readonly Delivery[] {
-    const intake = this.#intake;
-    if (intake === undefined) return [];
-    const picked: Held[] = [];
-    while (picked.length < room) {
-      const waiting = bands.filter((band) => intake.hasWaiting(band));
-      if (waiting.length === 0) break;
-      const ranks = bands.filter((band) => intake.hasWaiting(band) || this.#isLively(intake, band));
-      const band = this.#turns.next(ranks);
-      const held = intake.shift(band);
-      if (held === undefined) break;
-      this.#turns.took(band, ranks);
-      this.#held.add(held);
-      picked.push(held);
-    }
+    const picked = this.#intake === undefined ? [] : this.#picker.pick(this.#intake, room);
+    for (const held of picked) this.#held.add(held);
     return picked.map(toDelivery);
-  }
-
-  /** Whether the next of a band is on its way: the last one came a moment ago, and the server may send more. */
-  #isLively(intake: Intake, band: Band): boolean {
-    const since = performance.now() - intake.lastArrival(band);
-    return since < liveliness && !this.#isGivenUp(intake, band) && intake.creditOf(band).left > 0;
-  }
-
-  /** For which arrival of a band a lower one has waited in vain. */
-  readonly #waitedFor: Partial<Record<Band, number>> = {};
-
-  #isGivenUp(intake: Intake, band: Band): boolean {
-    return this.#waitedFor[band] === intake.lastArrival(band);
   }
 
   async #await(room: number, signal: AbortSignal): Promise<void> {
@@ -199,7 +193,7 @@ export class RabbitmqConsumer implements Consumer {
     if (intake === undefined) return this.#wakeable.wait(signal);
     if (intake.buffered > 0) {
       await this.#wakeable.wait(signal, courtesy);
-      for (const band of bands) if (!intake.hasWaiting(band)) this.#waitedFor[band] = intake.lastArrival(band);
+      this.#picker.waitedInVain(intake);
       return;
     }
     try {

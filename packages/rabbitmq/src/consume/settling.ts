@@ -7,7 +7,7 @@ import { type Errand, type Publisher, tooLong } from "../publisher.ts";
 import { longestDelay } from "../topology/delays.ts";
 import type { Names } from "../topology/names.ts";
 import { heldOf } from "./delivery.ts";
-import type { Held, Intake } from "./intake.ts";
+import type { Held } from "./intake.ts";
 
 export interface SettlingParts {
   readonly queue: string;
@@ -39,20 +39,30 @@ export async function settleAll(
     held.isEnding = true;
     return [{ index, settlement, held }];
   });
-  const replaced = await replace(tasks, parts, deadline);
-  const ended: Task[] = [];
-  for (const task of tasks) {
-    if (!task.held.intake.isAlive) continue;
-    const fate = replaced.get(task) ?? "confirmed";
-    if (fate === "confirmed") ended.push(task);
-    else giveUp(task, results);
+  const isAck = ({ settlement }: Task): boolean => settlement.kind === "ack";
+  const replacing = tasks.filter((task) => !isAck(task));
+  // What only ends does not wait for what is published, which may take its time while memory is short.
+  const acknowledging = acknowledge(tasks.filter(isAck), results);
+  try {
+    const fates = replacing.length === 0 ? [] : await replace(replacing, parts, deadline);
+    const alive = replacing
+      .map((task, index) => ({ task, fate: fates[index] }))
+      .filter(({ task }) => task.held.intake.isAlive);
+    for (const { task, fate } of alive) if (fate !== "confirmed") giveUp(task, results);
+    await acknowledge(
+      alive.filter(({ fate }) => fate === "confirmed").map(({ task }) => task),
+      results,
+    );
+  } finally {
+    await acknowledging;
   }
-  const [first] = ended;
-  if (first !== undefined) await acknowledge(first.held.intake, ended, results);
   return results;
 }
 
-async function acknowledge(intake: Intake, ended: readonly Task[], results: SettleResult[]): Promise<void> {
+async function acknowledge(ended: readonly Task[], results: SettleResult[]): Promise<void> {
+  const [first] = ended;
+  if (first === undefined) return;
+  const { intake } = first.held;
   intake.ack(ended.map(({ held }) => held));
   let result: SettleResult = "settled";
   await intake.confirm().catch(() => {
@@ -72,19 +82,12 @@ function giveUp({ index, settlement, held }: Task, results: SettleResult[]): voi
   results[index] = "unknown";
 }
 
-async function replace(
-  tasks: readonly Task[],
-  parts: SettlingParts,
-  deadline: number,
-): Promise<ReadonlyMap<Task, Fate>> {
-  const replacing = tasks.filter(({ settlement }) => settlement.kind !== "ack");
-  if (replacing.length === 0) return new Map();
+async function replace(replacing: readonly Task[], parts: SettlingParts, deadline: number): Promise<readonly Fate[]> {
   const errands = replacing.map((task) => errandOf(task, parts));
   try {
-    const fates = await parts.publisher.carry(errands, deadline);
-    return new Map(replacing.map((task, index) => [task, fates[index] as Fate]));
+    return await parts.publisher.carry(errands, deadline);
   } catch (error) {
-    for (const { held } of tasks) held.isEnding = false;
+    for (const { held } of replacing) held.isEnding = false;
     throw error;
   }
 }

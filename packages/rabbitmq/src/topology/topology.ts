@@ -13,6 +13,8 @@ export interface TopologyParts {
   readonly maxLength: number | undefined;
 }
 
+/** Milliseconds that all declarations of one kind may take. */
+export const longestDeclaring = 10_000;
 /** Far above what looking can reach: each look into the dead letters hands them out once. */
 const deadDeliveryLimit = 1_000_000_000;
 
@@ -85,8 +87,10 @@ export class Topology {
       await declare(channel);
       if (closed === undefined) await channel.close();
     };
+    // Over a hundred calls, where delays are used for the first time.
+    const timeout = Math.max(this.#link.dialling.timeout, longestDeclaring);
     try {
-      await (this.#link.isBlocked ? work() : this.#link.answer(work(), "a declaration"));
+      await (this.#link.isBlocked ? work() : this.#link.answer(work(), "declarations", { timeout }));
     } catch (error) {
       throw toBrokerError(error, this.#link.dialling.address);
     }

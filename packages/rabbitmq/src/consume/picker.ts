@@ -1,0 +1,43 @@
+import { type Band, bands } from "../topology/names.ts";
+import type { Held, Intake } from "./intake.ts";
+import type { Turns } from "./turns.ts";
+
+/** A band from which something came so many milliseconds ago has more to give. */
+const liveliness = 50;
+
+/** Takes from what waits in the bands of an intake, as it is their turn. */
+export class Picker {
+  readonly #turns: Turns;
+  /** For which arrival of a band a lower one has waited in vain. */
+  readonly #givenUp: Partial<Record<Band, number>> = {};
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
+
+  /** Nothing, though a lower band waits, while a higher one is about to give more. */
+  pick(intake: Intake, room: number): readonly Held[] {
+    const picked: Held[] = [];
+    while (picked.length < room) {
+      const ranks = bands.filter((band) => intake.hasWaiting(band) || this.#isLively(intake, band));
+      if (!ranks.some((band) => intake.hasWaiting(band))) break;
+      const band = this.#turns.next(ranks);
+      const held = intake.shift(band);
+      if (held === undefined) break;
+      this.#turns.took(band, ranks);
+      picked.push(held);
+    }
+    return picked;
+  }
+
+  /** To be told that the lively bands gave nothing in time: the others need not wait for them. */
+  waitedInVain(intake: Intake): void {
+    for (const band of bands) if (!intake.hasWaiting(band)) this.#givenUp[band] = intake.lastArrival(band);
+  }
+
+  /** Whether the next of a band is on its way: the last one came a moment ago, and the server may send more. */
+  #isLively(intake: Intake, band: Band): boolean {
+    const last = intake.lastArrival(band);
+    return performance.now() - last < liveliness && this.#givenUp[band] !== last && intake.creditOf(band).left > 0;
+  }
+}
