@@ -18,6 +18,8 @@ describe("tasks", () => {
         priority: 6,
         resultTtl: 86_400_000,
         acknowledge: "stored",
+        broadcast: false,
+        isolation: "loop",
         hasInputSchema: true,
         hasOutputSchema: false,
         module: "./handlers.mjs",

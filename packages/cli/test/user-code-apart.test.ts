@@ -123,7 +123,10 @@ describe("user code apart from connections and leases", () => {
 
     const history = await historyOf(project);
     const starts = history.filter(([what]) => what === "start");
-    const ends = new Set(history.filter(([what]) => what === "end").map(([, id]) => id));
+    // What ends later than the timeout may be handed back at the same moment.
+    const fitting = history.filter(([what, , at]) => what === "end" && Number(at) < signalAt + 3_000);
+    const ends = new Set(fitting.map(([, id]) => id));
+    expect(ends.size).toBeGreaterThan(5);
     expect(Math.max(...starts.map(([, , at]) => Number(at)))).toBeLessThanOrEqual(signalAt + 50);
     expect(new Set(starts.map(([, id]) => id)).size).toBe(starts.length);
     const { folder } = project;
