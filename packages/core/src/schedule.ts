@@ -63,7 +63,7 @@ export interface SchedulePolicy {
  * @param id - unique over all that share a state store: 1 to 100 letters, digits, `_`, `.`, `-`.
  * @throws OptionError `NAME_INVALID`, `OPTION_INVALID`, `DURATION_INVALID`.
  */
-// biome-ignore lint/complexity/useMaxParams: as enqueue takes a task, its input and options, and a name before
+// biome-ignore lint/complexity/useMaxParams: as of enqueue, task, input and options, and the id before
 export function defineSchedule<TInput>(
   id: string,
   options: ScheduleOptions,

@@ -17,6 +17,7 @@ import type { StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import type { StateStore } from "../state-store.ts";
 import { defaultTaskOptions } from "../task-options.ts";
+import { canInspect, openSections } from "../inspection.ts";
 import { inLanes } from "./lanes.ts";
 
 export interface CancelOptions {
@@ -115,10 +116,12 @@ class CancelRound {
 
   /** Where its message waits, if the broker can be looked into. */
   async #find({ id, queue }: CancelTarget): Promise<FoundMessage | undefined> {
-    const { admin } = this.#parts.broker;
-    if (admin === undefined) return undefined;
+    const { broker } = this.#parts;
+    const { admin } = broker;
+    if (admin === undefined || (queue === undefined && !canInspect(broker, "queues"))) return undefined;
     for (const name of queue === undefined ? await admin.queues() : [queue]) {
-      for (const section of ["ready", "delayed", "running"] as const) {
+      for (const section of openSections) {
+        if (!canInspect(broker, section)) continue;
         const entry = await admin.read(name, section, id);
         if (entry !== undefined) return { entry, queue: name, section };
       }

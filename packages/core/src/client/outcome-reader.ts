@@ -1,5 +1,5 @@
 import { createBatcher } from "../batcher.ts";
-import type { Broker, QueueSection } from "../broker.ts";
+import type { Broker } from "../broker.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import type { Enqueued } from "../enqueue/enqueued.ts";
 import { reviveError } from "../error-record.ts";
@@ -13,6 +13,7 @@ import {
 } from "../errors.ts";
 import type { GroupReader } from "../group-results.ts";
 import { idTime } from "../id.ts";
+import { canInspect, openSections } from "../inspection.ts";
 import type { Outcome, StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { toOutcome } from "../to-outcome.ts";
@@ -98,16 +99,11 @@ function hasOutlived({ id, enqueuedAt, resultTtl }: Enqueued): boolean {
   return since !== undefined && Date.now() - since >= resultTtl;
 }
 
-export async function isQueued(
-  { admin, capabilities }: Broker,
-  { id, queue }: Pick<Enqueued, "id" | "queue">,
-): Promise<boolean> {
-  const sections = ["ready", "delayed", "running"] as const;
-  const isInspected = (section: QueueSection): boolean => capabilities.inspects?.includes(section) ?? true;
+export async function isQueued(broker: Broker, { id, queue }: Pick<Enqueued, "id" | "queue">): Promise<boolean> {
   // A broker that cannot be looked into gives no reason to believe that the task is gone.
-  if (admin === undefined || !sections.every(isInspected)) return true;
-  for (const section of sections) {
-    if ((await admin.read(queue, section, id)) !== undefined) return true;
+  if (broker.admin === undefined || !openSections.every((section) => canInspect(broker, section))) return true;
+  for (const section of openSections) {
+    if ((await broker.admin.read(queue, section, id)) !== undefined) return true;
   }
   return false;
 }
