@@ -14,7 +14,9 @@ await main(async () => {
 
 async function testAll(args) {
   const tools = await bootstrap();
-  const servers = await step("servers and browser for the tests", () => prepareServers(["redis", "rabbitmq", "nats", "chromium"]));
+  const servers = await step("servers and browser for the tests", () =>
+    prepareServers(["redis", "rabbitmq", "nats", "chromium"]),
+  );
   const env = { ...tools, ...servers };
   const checked = await step("build, lint, types, package checks, import rules, unused code", () =>
     runTasks(checks, { env, quiet: true, limitMinutes: 15 }),

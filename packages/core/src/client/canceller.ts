@@ -12,12 +12,12 @@ import {
 } from "../cancellation.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import { ConfigurationError, OptionError } from "../errors.ts";
+import { canInspect, openSections } from "../inspection.ts";
 import { checkId, type Message } from "../message.ts";
 import type { StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import type { StateStore } from "../state-store.ts";
 import { defaultTaskOptions } from "../task-options.ts";
-import { canInspect, openSections } from "../inspection.ts";
 import { inLanes } from "./lanes.ts";
 
 export interface CancelOptions {
