@@ -6,6 +6,7 @@ import { Exchange, type Replies, type Request } from "./exchange.ts";
 import { denied, isDenied, unavailable } from "./faults.ts";
 import type { NatsConnectionOptions } from "./options.ts";
 import { Pulse } from "./pulse.ts";
+import { within } from "./within.ts";
 
 export interface ConnectionParts {
   readonly onConnected?: () => void;
@@ -14,6 +15,7 @@ export interface ConnectionParts {
 
 /** Milliseconds between looks whether a connection is alive on which nothing is asked. */
 const slowestPulse = 1_000;
+const lastWord = 300;
 
 /** One connection to NATS that is opened, kept open through outages, and closed. */
 export class Connection {
@@ -87,12 +89,16 @@ export class Connection {
 
   async close(): Promise<void> {
     const driver = this.#driver;
+    const wasConnected = this.#isConnected;
     this.#driver = undefined;
     this.#isConnected = false;
     this.pulse.stop();
     this.#exchange?.close();
     this.#wakeAll();
-    if (driver !== undefined && this.#options.connection === undefined) await driver.close();
+    if (driver === undefined) return;
+    // What was said last, such as that something is handed back, is on its way before the connection ends.
+    if (wasConnected) await within(driver.flush(), lastWord);
+    if (this.#options.connection === undefined) await driver.close();
   }
 
   /** Resolves to whether there is a connection within `limit` milliseconds. */

@@ -82,7 +82,7 @@ class JetStreamBroker implements Broker {
     this.#api = new Api(connection, options.apiPrefix);
     const api = this.#api;
     this.#clock = new ServerClock(api, layout.deadStream);
-    this.#queues = new Queues({ connection, api, layout, onDelays: (queue) => this.#startMover(queue) });
+    this.#queues = new Queues({ connection, api, layout, onDelays: (queue) => void this.#startMover(queue) });
     this.#publisher = new Publisher({
       connection,
       layout,
@@ -135,7 +135,7 @@ class JetStreamBroker implements Broker {
       await consumer.close();
       throw error;
     }
-    this.#startMover(queue);
+    this.#startMover(queue).workHere();
     return consumer;
   }
 
@@ -223,11 +223,13 @@ class JetStreamBroker implements Broker {
     if (worked?.isIdle === true) this.#worked.delete(queue);
   }
 
-  #startMover(queue: string): void {
-    if (this.#movers.has(queue)) return;
+  #startMover(queue: string): Mover {
+    const known = this.#movers.get(queue);
+    if (known !== undefined) return known;
     const [connection, api, layout] = [this.#connection, this.#api, this.#layout];
     const mover = new Mover({ queue, connection, api, layout, publisher: this.#publisher, clock: this.#clock });
     this.#movers.set(queue, mover);
+    return mover;
   }
 
   #onConnected(): void {

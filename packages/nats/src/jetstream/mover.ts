@@ -6,7 +6,7 @@ import { type Connection, hasNoResponders } from "../connection.ts";
 import type { Request } from "../exchange.ts";
 import { headersOf, natsHeader } from "../frame.ts";
 import { readAckSubject } from "./delivery.ts";
-import { type Durable, ensureDurable } from "./durables.ts";
+import { type Durable, ensureDurable, findDurable } from "./durables.ts";
 import type { Band, Layout } from "./layout.ts";
 import { delayHeader, type Publisher } from "./publisher.ts";
 import { Source } from "./source.ts";
@@ -48,10 +48,13 @@ const retryPause = 200;
 export class Mover {
   readonly #parts: MoverParts;
   readonly #source: Source;
+  /** Whether workers of this process want what is due. Others move only while nobody else does: they may end at any time. */
+  #isWorkers = false;
+  #isAsking = false;
   /** What is due soon, by time. */
   #near: Parked[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #isMoving = false;
+  #moving: Promise<void> | undefined;
   #isStopped = false;
   readonly #beat: NodeJS.Timeout;
 
@@ -75,7 +78,29 @@ export class Mover {
     if (this.#isStopped || this.#source.created === undefined) return;
     void this.#parts.clock.read().catch(() => undefined);
     const missing = mostNear - this.#near.length - this.#source.outstanding;
-    if (missing >= mostNear / 2) this.#source.pull(missing);
+    if (missing < mostNear / 2) return;
+    if (this.#isWorkers) this.#source.pull(missing);
+    else void this.#pullAlone(missing);
+  }
+
+  /** To be told that workers of this process work on the queue. */
+  workHere(): void {
+    this.#isWorkers = true;
+    this.hear();
+  }
+
+  async #pullAlone(count: number): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      const found = await findDurable(this.#parts.api, this.#durable());
+      if (found?.num_waiting === 0 && !this.#isStopped) this.#source.pull(count);
+    } catch (error) {
+      // Out of reach: the next beat asks again.
+      if (!isTaskferryError(error)) throw error;
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   async stop(): Promise<void> {
@@ -83,6 +108,7 @@ export class Mover {
     clearInterval(this.#beat);
     clearTimeout(this.#timer);
     await this.#source.withdraw();
+    await this.#moving;
     for (const parked of this.#near.splice(0)) this.#rest(parked.ack, parked.dueAt - this.#parts.clock.now());
   }
 
@@ -135,26 +161,29 @@ export class Mover {
   #schedule(): void {
     clearTimeout(this.#timer);
     const [first] = this.#near;
-    if (first === undefined || this.#isMoving || this.#isStopped) return;
-    this.#timer = setTimeout(() => void this.#move(), Math.max(0, Math.ceil(first.dueAt - this.#parts.clock.now())));
+    if (first === undefined || this.#moving !== undefined || this.#isStopped) return;
+    this.#timer = setTimeout(() => this.#begin(), Math.max(0, Math.ceil(first.dueAt - this.#parts.clock.now())));
+  }
+
+  #begin(): void {
+    this.#moving = this.#move().finally(() => {
+      this.#moving = undefined;
+      this.#schedule();
+      this.hear();
+    });
   }
 
   async #move(): Promise<void> {
     const now = this.#parts.clock.now();
     const waiting = this.#near.findIndex(({ dueAt }) => dueAt > now);
     const due = this.#near.splice(0, waiting < 0 ? this.#near.length : waiting);
-    this.#isMoving = true;
     try {
       await this.#moveAll(due);
     } catch (error) {
       // Out of reach: tried again, and recognised if it was moved, for as long as it is ours; then it comes by itself.
       if (!isTaskferryError(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, retryPause));
-      for (const parked of due) if (parked.until > monotonicNow() && !this.#isStopped) this.#insert(parked);
-    } finally {
-      this.#isMoving = false;
-      this.#schedule();
-      this.hear();
+      for (const parked of due) if (parked.until > monotonicNow()) this.#insert(parked);
     }
   }
 
