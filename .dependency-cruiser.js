@@ -10,7 +10,7 @@ const contracts = coreFiles("serializer|broker|result-backend|state-store|middle
 const tasks = coreFiles("task|callable-task|task-options|handler|schedule|schema|provider");
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|progress|serializer-set|url-schemes",
+  "cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|inspection|progress|serializer-set|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");
