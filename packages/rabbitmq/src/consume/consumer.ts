@@ -234,7 +234,9 @@ export class RabbitmqConsumer implements Consumer {
     const buffered = intake.takeBuffered();
     if (buffered.length === 0) return;
     const errands = buffered.map((held) => releaseErrand(held, queue, names));
-    const fates = await publisher.carry(errands, monotonicNow() + link.dialling.timeout).catch(() => []);
+    // Without an answer they are given back in a way that counts: a slow server gets its time.
+    const deadline = monotonicNow() + Math.max(link.dialling.timeout, longestDeclaring);
+    const fates = await publisher.carry(errands, deadline).catch(() => []);
     if (!intake.isAlive) return;
     intake.ack(buffered.filter((_, index) => fates[index] === "confirmed"));
     for (const [index, held] of buffered.entries()) if (fates[index] !== "confirmed") intake.giveBack(held);
