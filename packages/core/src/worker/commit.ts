@@ -101,10 +101,12 @@ function settleDelivery(
   if (settlement === undefined) return Promise.resolve("settled");
   const settling = settler.settle(settlement);
   if (!(subject instanceof Job)) return settling;
-  // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token.
-  return settling.then((result) =>
-    result === "settled" || subject.delivery === delivery ? result : settleDelivery(subject, verdict, settler),
-  );
+  // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the
+  // old one could be settled all the same, the new one is a second copy, and has nothing more to tell.
+  return settling.then((result) => {
+    if (subject.delivery === delivery) return result;
+    return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
+  });
 }
 
 function toSettlement(delivery: Delivery, verdict: SettleVerdict): Settlement | undefined {

@@ -158,6 +158,8 @@ export class Conveyor {
   /** Without leases, a lost connection redelivers what still runs here: the execution goes on under the new delivery. */
   #adopt(delivery: Delivery): boolean {
     if (!isReadable(delivery) || this.#parts.broker.capabilities.lease !== "refused") return false;
+    // Another copy that came with it has replaced it already.
+    if (!this.#lane.held.has(delivery)) return true;
     const key = runKey(delivery.message);
     const job = this.#jobs.get(key);
     if (job === undefined) {
