@@ -99,7 +99,9 @@ describe("doctor", () => {
     const { code, findings, of } = await examine(project);
     expect(code).toBe(1);
     expect(of("packages", "failure")).toEqual(["@taskferry/nats is in package.json and not installed"]);
-    expect(of("broker", "failure")).toEqual([expect.stringContaining("npm install @taskferry/nats")]);
+    // Some package managers let Node find what a neighbour installed: then it is tried, and there is no server.
+    const why = /npm install @taskferry\/nats|cannot be reached/;
+    expect(of("broker", "failure")).toEqual([expect.stringMatching(why)]);
     expect(of("handlers", "failure")).toEqual([expect.stringContaining("./gone.mjs could not be loaded")]);
     expect(of("queues", "skipped")).toEqual(["the broker cannot be reached"]);
     expect(JSON.stringify(findings)).not.toContain("canary");
