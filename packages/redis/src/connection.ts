@@ -53,7 +53,9 @@ export class Connection {
     try {
       await firstReady(client, () => this.#lastError, this.timeout);
     } catch (error) {
-      this.close();
+      // By now another attempt may have opened anew: this one ends what is its own.
+      if (this.#client === client) this.close();
+      else client.disconnect();
       throw toBrokerError(error, this.address);
     }
   }
@@ -139,6 +141,7 @@ export class Connection {
       this.#lastError = error.lastNodeError ?? error;
     });
     client.on("ready", () => {
+      if (client !== this.#client) return;
       this.#isReady = true;
       this.#lastError = undefined;
       onConnected?.();

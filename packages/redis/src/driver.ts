@@ -71,21 +71,27 @@ function ownOptions(role: Role, timeout: number) {
   } as const satisfies RedisOptions;
 }
 
-/** Resolves once commands can be sent; rejects at the first error, or after `timeout` milliseconds. */
+/**
+ * Resolves once commands can be sent; rejects at the first error, at the end of the client, or after `timeout`
+ * milliseconds.
+ */
 export function firstReady(client: Client, lastError: () => Error | undefined, timeout: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => settle(lastError() ?? new Error(`no connection within ${timeout} ms`)), timeout);
     const onReady = (): void => settle(undefined);
     const onError = (error: Error): void => settle(error);
+    const onEnd = (): void => settle(lastError() ?? new Error("the connection was closed while it opened"));
     const settle = (error: Error | undefined): void => {
       clearTimeout(timer);
       client.off("ready", onReady);
       client.off("error", onError);
+      client.off("end", onEnd);
       if (error === undefined) resolve();
       else reject(error);
     };
     client.once("ready", onReady);
     client.once("error", onError);
+    client.once("end", onEnd);
     if (client.status === "ready") settle(undefined);
   });
 }

@@ -4,6 +4,7 @@ import type { BrokerEvent } from "@taskferry/core";
 import { createFaultProxy, type FaultProxy, startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Connection } from "../src/connection.ts";
 import { redisList, redisResults, redisState, schemes } from "../src/index.ts";
 import { messageOf, opened, operator, outcomeOf, patience } from "./fixtures/values.ts";
 import { privateRedis } from "./harness.ts";
@@ -55,6 +56,21 @@ describe("a publish", () => {
     };
     while ((await hurry()) !== "duplicate");
   });
+});
+
+test("an attempt to open that ends late does not close what was opened after it", async () => {
+  const proxy = await proxied();
+  proxy.use("freeze");
+  const connection = new Connection({ url: proxy.url, commandTimeout: "1s" }, { role: "commands" });
+  onTestFinished(() => connection.close());
+  const connected = proxy.waitFor("connection");
+  const late = connection.open().catch((error: unknown) => error);
+  await connected;
+  connection.close();
+  proxy.use("pass");
+  await connection.open();
+  expect(await late).toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  expect(await connection.call((client) => client.ping())).toBe("PONG");
 });
 
 test("an outage is told once, however often connecting fails", async () => {
