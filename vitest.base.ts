@@ -11,6 +11,8 @@ export function packageTests(test: ViteUserConfig["test"] = {}): ViteUserConfig 
       include: ["test/**/*.test.ts"],
       reporters: ["default", "json"],
       outputFile: { json: ".reports/tests.json" },
+      // Most suites wait for leases, servers and other processes rather than for a core.
+      maxWorkers: 3,
       testTimeout: 30_000,
       hookTimeout: 60_000,
       ...test,

@@ -41,11 +41,11 @@ type TakeReply = readonly [packed: Buffer, former: readonly number[], next: numb
 
 interface Taken {
   readonly deliveries: readonly Delivery[];
-  /** Milliseconds until something can become ready by itself; -1 for nothing. */
-  readonly next: number;
+  /** When something can become ready by itself: at once where more is ready; never where nothing waits or is held. */
+  readonly nextAt: number;
 }
 
-const nothing: Taken = { deliveries: [], next: -1 };
+const nothing: Taken = { deliveries: [], nextAt: 0 };
 /** Milliseconds for which an aborted take still waits for a reply that is on its way. */
 const lastReply = 300;
 /** Milliseconds before a server that is full is asked again. */
@@ -79,6 +79,8 @@ export class QueueConsumer implements Consumer {
   readonly #held = new Set<Delivery>();
   readonly #stopped = new AbortController();
   #request = 0;
+  /** Until then there is nothing to take without a marker: the last take has left nothing. */
+  #nextAt = 0;
   #isClosed = false;
 
   constructor(parts: QueueConsumerParts) {
@@ -90,9 +92,13 @@ export class QueueConsumer implements Consumer {
     const ended = AbortSignal.any([signal, this.#stopped.signal]);
     while (wanted > 0 && !ended.aborted) {
       if (this.#isClosed) throw new ClosedError("The consumer");
-      const { deliveries, next } = await this.#takeOnce(wanted, ended);
+      const idle = this.#nextAt - monotonicNow();
+      if (idle > 0) await this.#waitForMarker(idle, ended);
+      this.#nextAt = 0;
+      if (ended.aborted) break;
+      const { deliveries, nextAt } = await this.#takeOnce(wanted, ended);
+      this.#nextAt = nextAt;
       if (deliveries.length > 0) return deliveries;
-      if (!ended.aborted) await this.#waitForMarker(next, ended);
     }
     if (this.#isClosed) throw new ClosedError("The consumer");
     return [];
@@ -183,7 +189,7 @@ export class QueueConsumer implements Consumer {
         const [packed, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
         const deliveries = readHandout(packed, former, { owner: `${id} ${request}`, leaseUntil });
         for (const delivery of deliveries) this.#held.add(delivery);
-        return { deliveries, next };
+        return { deliveries, nextAt: next < 0 ? Number.POSITIVE_INFINITY : monotonicNow() + next };
       } catch (error) {
         if (ended.aborted) return nothing;
         if (this.#isClosed || !commands.isOpen) throw new ClosedError("The consumer");
@@ -193,10 +199,10 @@ export class QueueConsumer implements Consumer {
     }
   }
 
-  async #waitForMarker(next: number, ended: AbortSignal): Promise<void> {
+  /** Milliseconds at most. */
+  async #waitForMarker(limit: number, ended: AbortSignal): Promise<void> {
     const { blocking, commands, keys } = this.#parts;
-    const milliseconds = next < 0 ? longestBlock : Math.min(longestBlock, next);
-    const popped = waitForMarker(blocking, keys.marker, milliseconds);
+    const popped = waitForMarker(blocking, keys.marker, Math.min(longestBlock, limit));
     if (!(await isAbortedFirst(popped, ended, 0))) return;
     // The wait was given up while it goes on at the server: what it still pops belongs to others.
     void popped

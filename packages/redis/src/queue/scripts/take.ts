@@ -51,10 +51,11 @@ end
 
 /**
  * KEYS: one more, for the number of the consumer's last request that got something. ARGV: max, lease, consumer, number of
- * the request, window. Answers packed keys and bytes of what it handed out, former deliveries of
- * each unless there were none, and the milliseconds until something can become ready by itself (-1: nothing). The same request again gets the same
- * messages, each with a whole lease: its first reply may have been lost, and it may come when that lease is nearly over.
- * A request that arrives when a later one has been answered, from a connection given up since, gets nothing.
+ * the request, window. Answers packed keys and bytes of what it handed out, former deliveries of each unless there were
+ * none, and the milliseconds until something can become ready by itself (-1: nothing; 0: more is ready now). The same
+ * request again gets the same messages, each with a whole lease: its first reply may have been lost, and it may come when
+ * that lease is nearly over. A request that arrives when a later one has been answered, from a connection given up since,
+ * gets nothing.
  */
 export const take = `${promote}${choose}
 begin_to_write()
@@ -89,9 +90,11 @@ elseif asked > answered then
     redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
   end
 end
-if waits(2) or waits(1) or waits(0) then wake() end
-if #keys == 0 then
-  local next = -1
+local next = 0
+if waits(2) or waits(1) or waits(0) then
+  wake()
+else
+  next = -1
   for _, set in ipairs({ delayed, lease }) do
     local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
     if #first > 0 then
@@ -99,8 +102,8 @@ if #keys == 0 then
       if next < 0 or left < next then next = left end
     end
   end
-  return { '', keys, next }
 end
+if #keys == 0 then return { '', keys, next } end
 local former = redis.call('HMGET', count, unpack(keys))
 local bytes = frames(keys)
 local items, counts, again = {}, {}, false
@@ -109,4 +112,4 @@ for i, key in ipairs(keys) do
   counts[i] = tonumber(former[i] or '0')
   again = again or counts[i] > 0
 end
-return { cmsgpack.pack(items), again and counts or {}, -1 }`;
+return { cmsgpack.pack(items), again and counts or {}, next }`;
