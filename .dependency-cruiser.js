@@ -7,10 +7,10 @@ const coreFolders = (names) => `${core}(${names})/`;
 const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module)\\.ts$|timing/)`;
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
-const tasks = coreFiles("task|callable-task|task-options|handler|schedule|schema|provider");
+const tasks = coreFiles("task|callable-task|task-options|limit|unique|handler|schedule|schema|provider");
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|inspection|progress|serializer-set|url-schemes",
+  "cancellation|pause|group-results|workflow|to-outcome|capability-checks|compose|config|connections|events|inspection|progress|serializer-set|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");
@@ -23,8 +23,8 @@ const memory = coreFolders("memory");
 const serializers = coreFolders("serializers");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
-const wiring = `${core}worker/(open-conveyors|conveyor)\\.ts$`;
-const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|cancellation-mirror)\\.ts$`;
+const wiring = `${core}worker/(open-conveyors|conveyor|screening)\\.ts$`;
+const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|parking|cancellation-mirror)\\.ts$`;
 
 const entry = "^packages/[^/]+/src/index\\.ts$";
 

@@ -3,6 +3,8 @@ import { addCancel } from "./commands/cancel.ts";
 import { addDead } from "./commands/dead.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnqueue } from "./commands/enqueue.ts";
+import { addMove } from "./commands/move.ts";
+import { addPause, addResume } from "./commands/pause.ts";
 import { addPurge } from "./commands/purge.ts";
 import { addQueues } from "./commands/queues.ts";
 import { addResult } from "./commands/result.ts";
@@ -78,6 +80,9 @@ export function configure(program: Command, session: Session): Command {
     addTasks,
     addQueues,
     addDead,
+    addPause,
+    addResume,
+    addMove,
     addPurge,
     addDoctor,
   ])

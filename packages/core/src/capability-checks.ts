@@ -1,6 +1,7 @@
 import type { Broker, BrokerCapabilities } from "./broker.ts";
-import { UnsupportedCapabilityError } from "./errors.ts";
+import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import { defaultPriority, type Message } from "./message.ts";
+import type { StateStore } from "./state-store.ts";
 import type { ResolvedTaskOptions } from "./task-options.ts";
 
 /** Refuses what a broker cannot keep of one enqueue. @throws UnsupportedCapabilityError */
@@ -34,6 +35,22 @@ export function refuseBroadcast({ name }: Pick<Broker, "name">, task: string): n
 /** Refuses what a broker cannot keep of a task's definition, as a worker starts. @throws UnsupportedCapabilityError */
 export function checkRunnable({ name, capabilities }: Broker, task: string, options: ResolvedTaskOptions): void {
   checkPolicy(name, capabilities, { task, attempts: options.retry.attempts, acknowledge: options.acknowledge });
+  if (options.limit === undefined) return;
+  for (const capability of ["redelivery", "delay"] as const) {
+    if (capabilities[capability] !== "refused") continue;
+    const text = `${name} cannot put a task off until its limit has room: give the task ${task} no \`limit\`, or choose a broker with \`${capability}\`.`;
+    throw unsupported(capability, text);
+  }
+}
+
+/** Refuses options that need a state store where there is none. @throws ConfigurationError `STATE_REQUIRED` */
+export function checkState(state: StateStore | undefined, task: string, options: ResolvedTaskOptions): void {
+  const option = options.limit !== undefined ? "limit" : options.unique !== undefined ? "unique" : undefined;
+  if (state !== undefined || option === undefined) return;
+  throw new ConfigurationError(
+    "STATE_REQUIRED",
+    `The task ${task} is defined with \`${option}\`, which needs a state store. Set \`state\`, or a broker or result backend that offers one.`,
+  );
 }
 
 interface DemandedPolicy {

@@ -1,4 +1,4 @@
-import type { Broker, BrokerAdmin, Unsubscribe } from "./broker.ts";
+import type { Broker, Unsubscribe } from "./broker.ts";
 import type { BareHandle, CallableTask, EnqueueArguments } from "./callable-task.ts";
 import {
   type Canceller,
@@ -7,9 +7,10 @@ import {
   createCanceller,
   defaultReason,
 } from "./client/canceller.ts";
-import { createDeadLetters, type DeadLetters, requireAdmin } from "./client/dead-letters.ts";
+import { createDeadLetters, type DeadLetters } from "./client/dead-letters.ts";
 import { type Handle, type StatelessHandle, TaskHandle } from "./client/handle.ts";
 import { openReaders } from "./client/open-readers.ts";
+import { createQueues, type Queues } from "./client/queues.ts";
 import { createSchedules, type Schedules } from "./client/schedules.ts";
 import type { WorkflowHandle } from "./client/workflow-handle.ts";
 import type { WorkflowOptions, Workflows } from "./client/workflows.ts";
@@ -106,8 +107,8 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
 
   /** The messages that were given up on. */
   readonly deadLetters: DeadLetters;
-  /** Looks into queues. @throws UnsupportedCapabilityError where the broker cannot be looked into. */
-  readonly queues: BrokerAdmin;
+  /** Looks into queues, empties, moves and pauses them. */
+  readonly queues: Queues;
   on(listener: (event: ClientEvent) => void): Unsubscribe;
   /** Waits for enqueues under way, then closes. May be called twice. */
   close(): Promise<void>;
@@ -194,9 +195,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     cancel: cancelManyWith(canceller),
     schedules: createSchedules({ ...config, state, results, serializers, routes: enqueuer.routes, toHandle }),
     deadLetters: createDeadLetters(broker, enqueuer.publisher),
-    get queues() {
-      return requireAdmin(broker);
-    },
+    queues: createQueues({ broker, state, publisher: enqueuer.publisher }),
     on: emitter.on,
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => client.close(),

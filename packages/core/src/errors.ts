@@ -46,6 +46,7 @@ export type ErrorCode =
   | "TASK_CRASHED"
   | "TASK_EXPIRED"
   | "TASK_FAILED"
+  | "TASK_NOT_UNIQUE"
   | "TASK_TIMED_OUT"
   | "TASK_UNKNOWN"
   | "TOO_MANY_DELIVERIES"
@@ -241,6 +242,19 @@ export class TaskCancelledError extends TaskferryError {
     super(code, `Task ${id} was cancelled: ${reason}`);
     this.id = id;
     this.reason = reason;
+  }
+}
+
+/** A task with the same `unique` key is there already; `id` is its. Nothing was enqueued. */
+export class TaskNotUniqueError extends TaskferryError {
+  override readonly name = "TaskNotUniqueError";
+  readonly id: string;
+  readonly task: string;
+
+  constructor(task: string, id: string) {
+    super("TASK_NOT_UNIQUE", `Task ${task} was not enqueued: ${id} has the same \`unique\` key.`);
+    this.id = id;
+    this.task = task;
   }
 }
 

@@ -23,6 +23,13 @@ export type WorkerEvent =
       readonly at: number;
       readonly worker: string;
     }
+  /** It takes nothing from the queue any more, or takes again. */
+  | {
+      readonly type: "queue.paused" | "queue.resumed";
+      readonly at: number;
+      readonly worker: string;
+      readonly queue: string;
+    }
   /** A delivery came in, was read, and waits for a free slot. */
   | (TaskEvent & { readonly type: "task.received"; readonly deliveryCount: number | undefined })
   /** Its handler begins. */
@@ -40,6 +47,8 @@ export type WorkerEvent =
     })
   /** Settled: comes again after `delay` milliseconds. `error` is absent for `RetryLater`. */
   | (TaskEvent & { readonly type: "task.retrying"; readonly delay: number; readonly error: ErrorRecord | undefined })
+  /** Settled: a limit of its task is reached, so it comes again after about `delay` milliseconds, its attempt unspent. */
+  | (TaskEvent & { readonly type: "task.limited"; readonly delay: number })
   /** Settled: handed back unspent. */
   | (TaskEvent & { readonly type: "task.released" })
   /** Settled: could not be run at all; in the dead letters. Parts that could not be read are empty. */

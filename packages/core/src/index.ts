@@ -14,6 +14,8 @@ export type {
   TaskOptions,
 } from "./task-options.ts";
 export { defaultTaskOptions } from "./task-options.ts";
+export type { LimitOptions, ResolvedLimit } from "./limit.ts";
+export type { ResolvedUnique, UniqueOptions } from "./unique.ts";
 export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
 export type { HandledTask, Handler, HandlerContext } from "./handler.ts";
@@ -72,7 +74,9 @@ export type { CancelOptions, CancelStatus } from "./client/canceller.ts";
 export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
 export type { Progress } from "./progress.ts";
 export type { ScheduleInfo, Schedules } from "./client/schedules.ts";
-export type { DeadLetters, ReplayReport } from "./client/dead-letters.ts";
+export type { DeadLetterFilter, DeadLetters, ReplayReport } from "./client/dead-letters.ts";
+export type { MoveReport, Queues } from "./client/queues.ts";
+export type { PausedQueue } from "./pause.ts";
 
 // Messages and serializers
 export type { Message, MessagePolicy } from "./message.ts";
@@ -204,6 +208,7 @@ export {
   SerializationError,
   TaskCancelledError,
   TaskFailedError,
+  TaskNotUniqueError,
   TaskferryError,
   UnsupportedCapabilityError,
   ValidationError,

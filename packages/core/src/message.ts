@@ -31,6 +31,8 @@ export interface Message {
   readonly plan?: string;
   /** Where the outcome is sent to, for result backends that keep none. */
   readonly replyTo?: string;
+  /** The key by which the task is unique, for whoever gives it back. */
+  readonly unique?: string;
   /** What this enqueue sets otherwise than the task's definition. */
   readonly policy?: MessagePolicy;
   /** The user's own headers, without their `x-` prefix. */
@@ -115,6 +117,7 @@ const laterHeaders = [
   "tracestate",
   "signature",
   "plan",
+  "unique",
   "policy",
   "replyTo",
 ] as const;
@@ -249,11 +252,20 @@ function findFault(fields: Fields): string | undefined {
   return isPolicy && isWithin(policy, maxHeaderDepth) ? undefined : `the policy ${show(policy)}`;
 }
 
-function findTextFault({ contentType, traceparent, tracestate, signature, plan, replyTo }: Fields): string | undefined {
+function findTextFault({
+  contentType,
+  traceparent,
+  tracestate,
+  signature,
+  plan,
+  unique,
+  replyTo,
+}: Fields): string | undefined {
   if (typeof contentType !== "string" || contentType === "") return `the content type ${show(contentType)}`;
   if (traceparent !== undefined && typeof traceparent !== "string") return `the traceparent ${show(traceparent)}`;
   if (tracestate !== undefined && typeof tracestate !== "string") return `the tracestate ${show(tracestate)}`;
   if (plan !== undefined && typeof plan !== "string") return `the plan ${show(plan)}`;
+  if (unique !== undefined && typeof unique !== "string") return `the unique key ${show(unique)}`;
   if (signature !== undefined && typeof signature !== "string") return `the signature ${show(signature)}`;
   if (replyTo !== undefined && (typeof replyTo !== "string" || replyTo.length > maxReplyToLength)) {
     return `the address replyTo ${show(replyTo)}`;

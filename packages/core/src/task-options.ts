@@ -1,6 +1,8 @@
 import { type Duration, parseDuration } from "./duration.ts";
 import { OptionError } from "./errors.ts";
+import { type LimitOptions, type ResolvedLimit, resolveLimit } from "./limit.ts";
 import { checkName, defaultPriority, type MessagePolicy } from "./message.ts";
+import { type ResolvedUnique, resolveUnique, type UniqueOptions } from "./unique.ts";
 
 /** How a task is run. Each can be set again for one enqueue. `docs/defaults.md` lists all defaults. */
 export interface TaskOptions {
@@ -25,7 +27,7 @@ export interface TaskOptions {
 }
 
 /** How a task is defined: its options, and what no enqueue changes. */
-export interface TaskDefinition extends TaskOptions {
+export interface TaskDefinition<THandlerInput = unknown, TCallerInput = THandlerInput> extends TaskOptions {
   /**
    * Every worker that has a handler runs it, once at most, with one attempt; nothing is kept for a worker that is away,
    * and the handle has only an id. Refused by brokers that cannot do it. Its queue is by default its own name, so that
@@ -38,6 +40,10 @@ export interface TaskDefinition extends TaskOptions {
    * which harms no other when it crashes. Both need handlers that are named by module (`ISOLATION_NEEDS_MODULE`).
    */
   readonly isolation?: Isolation;
+  /** How many run and start at once, over all workers. Needs a state store. Default: no limit. */
+  readonly limit?: LimitOptions<THandlerInput>;
+  /** One at a time for each key: an enqueue while there is one adds no other. Needs a state store. Default: as many as come. */
+  readonly unique?: UniqueOptions<TCallerInput>;
 }
 
 /** Options of one enqueue; those of the task that are set here hold for this enqueue alone. */
@@ -75,6 +81,8 @@ export interface ResolvedTaskOptions {
   readonly acknowledge: "stored" | "executed" | "received";
   readonly broadcast: boolean;
   readonly isolation: Isolation;
+  readonly limit: ResolvedLimit | undefined;
+  readonly unique: ResolvedUnique | undefined;
 }
 
 export const defaultTaskOptions: ResolvedTaskOptions = {
@@ -87,6 +95,8 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
   acknowledge: "stored",
   broadcast: false,
   isolation: "loop",
+  limit: undefined,
+  unique: undefined,
 };
 
 /**
@@ -96,13 +106,21 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
  */
 export function resolveDefinition(
   name: string,
-  { broadcast = false, isolation = "loop", ...options }: TaskDefinition,
+  { broadcast = false, isolation = "loop", limit, unique, ...options }: TaskDefinition<never>,
 ): ResolvedTaskOptions {
   const subject = `task ${name}`;
   if (isolation !== "loop" && isolation !== "thread" && isolation !== "process")
     throw invalid(`${subject}, isolation`, '"loop", "thread" or "process"', isolation);
   if (typeof broadcast !== "boolean") throw invalid(`${subject}, broadcast`, "true or false", broadcast);
-  if (!broadcast) return resolveTaskOptions(options, subject, { ...defaultTaskOptions, isolation });
+  if (!broadcast)
+    return resolveTaskOptions(options, subject, {
+      ...defaultTaskOptions,
+      isolation,
+      limit: resolveLimit(limit, subject),
+      unique: resolveUnique(unique, subject),
+    });
+  if (limit !== undefined) throw invalid(`${subject}, limit`, "none, since a broadcast runs in every worker", limit);
+  if (unique !== undefined) throw invalid(`${subject}, unique`, "none, since a broadcast waits in no queue", unique);
   const base = { ...defaultTaskOptions, isolation, broadcast, queue: name, acknowledge: "received" } as const;
   const resolved = resolveTaskOptions(options, subject, base);
   if (resolved.retry.attempts > 1)
@@ -138,6 +156,7 @@ export function resolveTaskOptions(
   const timeout = options.timeout === undefined ? base.timeout : parseDuration(options.timeout, `${subject}, timeout`);
   if (timeout === 0) throw invalid(`${subject}, timeout`, "more than 0 ms", timeout);
   return {
+    ...base,
     queue: options.queue === undefined ? base.queue : checkName("queue", options.queue),
     retry: { attempts, backoff: resolveBackoff(options.retry?.backoff, subject) ?? base.retry.backoff },
     timeout,
@@ -146,8 +165,6 @@ export function resolveTaskOptions(
     resultTtl:
       options.resultTtl === undefined ? base.resultTtl : parseDuration(options.resultTtl, `${subject}, resultTtl`),
     acknowledge,
-    broadcast: base.broadcast,
-    isolation: base.isolation,
   };
 }
 

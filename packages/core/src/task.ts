@@ -34,7 +34,9 @@ export type TaskOutput<TTask> = TTask extends { readonly "~types"?: { readonly c
   ? TOutput
   : never;
 
-type OrdinaryDefinition = TaskDefinition & { readonly broadcast?: false };
+type OrdinaryDefinition<THandlerInput, TCallerInput = THandlerInput> = TaskDefinition<THandlerInput, TCallerInput> & {
+  readonly broadcast?: false;
+};
 
 /**
  * Defines a task.
@@ -56,23 +58,29 @@ export function defineTask<TInput = void>(
 ): Task<TInput, TInput, unknown, Broadcasted>;
 export function defineTask<TInput extends Schema, TOutput extends Schema>(
   name: string,
-  options: OrdinaryDefinition & { readonly input: TInput; readonly output: TOutput },
+  options: OrdinaryDefinition<SchemaOutput<TInput>, SchemaInput<TInput>> & {
+    readonly input: TInput;
+    readonly output: TOutput;
+  },
 ): Task<SchemaInput<TInput>, SchemaOutput<TInput>, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
 export function defineTask<TInput extends Schema>(
   name: string,
-  options: OrdinaryDefinition & { readonly input: TInput; readonly output?: undefined },
+  options: OrdinaryDefinition<SchemaOutput<TInput>, SchemaInput<TInput>> & {
+    readonly input: TInput;
+    readonly output?: undefined;
+  },
 ): Task<SchemaInput<TInput>, SchemaOutput<TInput>, unknown, unknown>;
 export function defineTask<TOutput extends Schema>(
   name: string,
-  options: OrdinaryDefinition & { readonly input?: undefined; readonly output: TOutput },
+  options: OrdinaryDefinition<void> & { readonly input?: undefined; readonly output: TOutput },
 ): Task<void, void, SchemaInput<TOutput>, SchemaOutput<TOutput>>;
 export function defineTask<TInput = void, TOutput = void>(
   name: string,
-  options?: OrdinaryDefinition & { readonly input?: undefined; readonly output?: undefined },
+  options?: OrdinaryDefinition<TInput> & { readonly input?: undefined; readonly output?: undefined },
 ): Task<TInput, TInput, TOutput, TOutput>;
 export function defineTask(
   name: string,
-  options: TaskDefinition & { readonly input?: Schema | undefined; readonly output?: Schema | undefined } = {},
+  options: TaskDefinition<never> & { readonly input?: Schema | undefined; readonly output?: Schema | undefined } = {},
 ): Task {
   const { input, output, ...rest } = options;
   const task: Task & { readonly [taskBrand]: true } = {

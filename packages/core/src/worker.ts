@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Unsubscribe } from "./broker.ts";
-import { checkRunnable, refuseBroadcast } from "./capability-checks.ts";
+import { checkRunnable, checkState, refuseBroadcast } from "./capability-checks.ts";
 import type { QueueOptions, WorkerConfig } from "./config.ts";
 import { type Connections, openConnections, resolveConnections } from "./connections.ts";
 import { type Duration, parseDuration } from "./duration.ts";
@@ -12,12 +12,14 @@ import type { HandledTask, Handler } from "./handler.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
 import { createSerializerSet } from "./serializer-set.ts";
+import type { StateStore } from "./state-store.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { Fires } from "./worker/fires.ts";
 import { Crew } from "./worker/isolation/crew.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
+import { followPauses } from "./worker/pause-watch.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
 
@@ -159,7 +161,7 @@ class TaskWorker implements Worker {
     this.#state = "starting";
     const settings = readSettings(config);
     const connections = await resolveConnections(config);
-    const { broker, broadcast } = connections;
+    const { broker, broadcast, state } = connections;
     const crew = this.#createCrew(settings, connections);
     this.#crew = crew;
     await crew.assemble();
@@ -167,6 +169,7 @@ class TaskWorker implements Worker {
     for (const { task } of crew.handlers.values()) {
       const target = task.options.broadcast ? (broadcast ?? refuseBroadcast(broker, task.name)) : broker;
       checkRunnable(target, task.name, task.options);
+      checkState(state, task.name, task.options);
     }
     this.#disconnect = await openConnections(connections, {
       role: "worker",
@@ -192,6 +195,7 @@ class TaskWorker implements Worker {
       ...this.#openEnqueueing(connections),
       isWanted: () => this.#state !== "stopped",
     });
+    await this.#followPauses(state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
     this.#logger.info(
       {
@@ -276,6 +280,14 @@ class TaskWorker implements Worker {
     const fires = new Fires({ state, worker: this.name, lease, logger: this.#logger });
     this.#closing.push(() => fires.stop());
     return fires;
+  }
+
+  /** Before anything is taken it is known which queues are paused. */
+  async #followPauses(state: StateStore | undefined, queues: readonly Conveyor[]): Promise<void> {
+    if (state === undefined) return;
+    const watch = followPauses({ state, queues, worker: this.name, emitter: this.#emitter, logger: this.#logger });
+    this.#closing.push(() => watch.stop());
+    await watch.known;
   }
 
   #openEnqueueing(connections: Connections): Pick<OpenConveyorParts, "enqueueChild" | "publish"> {

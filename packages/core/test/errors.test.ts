@@ -22,6 +22,7 @@ import {
   TaskCancelledError,
   TaskFailedError,
   type TaskferryError,
+  TaskNotUniqueError,
   UnsupportedCapabilityError,
   ValidationError,
 } from "../src/index.ts";
@@ -85,6 +86,7 @@ const samples: ReadonlyArray<{ make: (code: never) => TaskferryError; codes: Err
   },
   { make: () => new ClosedError("The client"), codes: ["CLOSED"], keepsCause: false },
   { make: () => new MiddlewareError("text"), codes: ["MIDDLEWARE_MISUSED"], keepsCause: false },
+  { make: () => new TaskNotUniqueError("resize", "a"), codes: ["TASK_NOT_UNIQUE"], keepsCause: false },
   { make: () => new TaskFailedError(failure, "text", cause), codes: ["TASK_FAILED"] },
   {
     make: (code) => new TaskCancelledError(code, "a", "unwanted"),

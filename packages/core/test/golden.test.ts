@@ -23,6 +23,7 @@ describe("messages of version 1", () => {
     "message-unknown-headers",
     "message-empty-body",
     "message-workflow",
+    "message-unique",
     "message-reply",
   ])("%s", (name) => {
     const bytes = read(`${name}.bin`);
@@ -125,8 +126,8 @@ describe("the worked example of docs/wire-format.md", () => {
     expect(Buffer.from(encodeOutcome(decodeOutcome(bytes))).toString()).toBe(bytes.toString());
   });
   test("its table of headers names all that are written", () => {
-    const full = ["message-full.bin", "message-workflow.bin", "message-reply.bin"].flatMap((name) =>
-      Object.keys(toHeaders(decodeMessage(read(name)))),
+    const full = ["message-full.bin", "message-workflow.bin", "message-unique.bin", "message-reply.bin"].flatMap(
+      (name) => Object.keys(toHeaders(decodeMessage(read(name)))),
     );
     const table = docs.slice(docs.indexOf("| header | type"), docs.indexOf("`policy` holds"));
     const documented = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);

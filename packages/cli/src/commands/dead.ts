@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { nameArgument, wholeNumber } from "../arguments.ts";
+import { durationArgument, nameArgument, wholeNumber } from "../arguments.ts";
 import type { Session } from "../session.ts";
 import { dropLetters, replayLetters } from "./dead/change.ts";
 import { listLetters, showLetter } from "./dead/look.ts";
@@ -72,6 +72,9 @@ function addReplay(dead: Command, session: Session): void {
     .description("Enqueue dead letters again, each as a new run with all its attempts.")
     .argument("[keys...]", "their keys, or their tasks' ids")
     .option("--all", "all of them")
+    .option("--task <name>", "those of a task", nameArgument("task"))
+    .option("--code <code>", "those with this code as their reason, such as TASK_FAILED")
+    .option("--older-than <duration>", "those that were given up on at least so long ago", durationArgument)
     .option("--queue <name>", "the queue (default: looked for in all)", nameArgument("queue"))
     .option("--json", "print JSON")
     .addHelpText(
@@ -79,10 +82,12 @@ function addReplay(dead: Command, session: Session): void {
       examples([
         ["taskferry dead replay my-id other-id", "two of them"],
         ["taskferry dead replay --all --queue images", "all of a queue"],
+        ["taskferry dead replay --task image.resize --code TASK_TIMED_OUT", "those of a task that took too long"],
       ]),
     );
   command.action((keys: readonly string[], flags) => {
-    requireChoice(command, keys, flags.all);
+    const isFiltered = flags.task !== undefined || flags.code !== undefined || flags.olderThan !== undefined;
+    requireChoice(command, keys, flags.all === true || isFiltered);
     return replayLetters(session, keys, flags);
   });
 }
@@ -111,5 +116,6 @@ function addDrop(dead: Command, session: Session): void {
 }
 
 function requireChoice(command: Command, keys: readonly string[], all: boolean | undefined): void {
-  if (keys.length > 0 === (all === true)) command.error("error: expected keys, or --all", { exitCode: 2 });
+  if (keys.length > 0 === (all === true))
+    command.error("error: expected keys, or --all or another choice", { exitCode: 2 });
 }

@@ -1,4 +1,5 @@
 import type { Broker, BrokerAdmin, QueueEntry, QueuePage } from "../broker.ts";
+import { type Duration, parseDuration } from "../duration.ts";
 import type { Publisher } from "../enqueue/publisher.ts";
 import { UnsupportedCapabilityError } from "../errors.ts";
 
@@ -12,11 +13,21 @@ export interface DeadLetters {
    * Enqueues them again, each as a new run with all its attempts, and removes them. A crash between the two leaves a
    * letter whose replay the broker recognises as done. Bytes that are no message cannot be replayed and stay.
    *
-   * @param keys - which; `"all"` for every one there is when the call begins.
+   * @param which - keys; `"all"`, or a filter, for every one there is when the call begins.
    */
-  replay(queue: string, keys: readonly string[] | "all"): Promise<ReplayReport>;
+  replay(queue: string, which: readonly string[] | "all" | DeadLetterFilter): Promise<ReplayReport>;
   /** Removes them. Answers how many there were. */
-  drop(queue: string, keys: readonly string[] | "all"): Promise<number>;
+  drop(queue: string, which: readonly string[] | "all" | DeadLetterFilter): Promise<number>;
+}
+
+/** Those that are all of this. What is left out does not matter. */
+export interface DeadLetterFilter {
+  /** The name of the task. */
+  readonly task?: string;
+  /** The code of the reason, such as `"TASK_FAILED"`. */
+  readonly code?: string;
+  /** Given up on at least so long ago. */
+  readonly olderThan?: Duration;
 }
 
 /** What became of the keys: enqueued again, not found, or left because they cannot be replayed. */
@@ -56,10 +67,21 @@ export function createDeadLetters(broker: Broker, publisher: Publisher): DeadLet
         ...(options.cursor !== undefined && { cursor: options.cursor }),
       }),
     read: async (queue, key) => requireAdmin(broker).read(queue, "dead", key),
-    drop: async (queue, keys) =>
-      keys === "all" ? requireAdmin(broker).purge(queue, "dead") : requireAdmin(broker).remove(queue, "dead", keys),
+    drop: async (queue, which) => {
+      const admin = requireAdmin(broker);
+      if (which === "all") return admin.purge(queue, "dead");
+      if (isKeys(which)) return admin.remove(queue, "dead", which);
+      const found = await findAll(admin, queue, which);
+      return found.length === 0
+        ? 0
+        : admin.remove(
+            queue,
+            "dead",
+            found.map(({ key }) => key),
+          );
+    },
     replay: async (queue, keys) => {
-      if (keys === "all") return replay(queue, await readAll(requireAdmin(broker), queue));
+      if (!isKeys(keys)) return replay(queue, await findAll(requireAdmin(broker), queue, keys === "all" ? {} : keys));
       const found = await Promise.all(keys.map((key) => requireAdmin(broker).read(queue, "dead", key)));
       const report = await replay(
         queue,
@@ -76,6 +98,21 @@ export function requireAdmin(broker: Broker): BrokerAdmin {
   throw new UnsupportedCapabilityError(
     "inspection",
     `${broker.name} cannot be looked into: it offers no queues, depths or dead letters to read.`,
+  );
+}
+
+function isKeys(which: readonly string[] | "all" | DeadLetterFilter): which is readonly string[] {
+  return Array.isArray(which);
+}
+
+async function findAll(admin: BrokerAdmin, queue: string, filter: DeadLetterFilter): Promise<readonly QueueEntry[]> {
+  const { task, code, olderThan } = filter;
+  const latest = olderThan === undefined ? undefined : Date.now() - parseDuration(olderThan, "olderThan");
+  return (await readAll(admin, queue)).filter(
+    ({ message, reason }) =>
+      (task === undefined || message?.task === task) &&
+      (code === undefined || reason?.code === code) &&
+      (latest === undefined || (reason !== undefined && reason.at <= latest)),
   );
 }
 

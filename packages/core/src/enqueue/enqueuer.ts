@@ -7,9 +7,11 @@ import type { Message } from "../message.ts";
 import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
 import type { EnqueueOptions } from "../task-options.ts";
+import type { UniqueRecord } from "../unique.ts";
 import { createTemplate, fillTemplate, type MessageTemplate } from "./enqueue-options.ts";
 import type { Enqueued } from "./enqueued.ts";
 import type { Route, Routes } from "./routes.ts";
+import type { UniqueClaims } from "./unique-claims.ts";
 
 export interface EnqueueManyOptions<TInput> extends Omit<EnqueueOptions, "id"> {
   /** The id of each task. Default: a UUID of version 7. */
@@ -37,6 +39,7 @@ export interface EnqueuerParts<THandle> {
   readonly maxBodyBytes: number;
   /** Where outcomes are awaited, for result backends that keep none. */
   readonly replyTo: string | undefined;
+  readonly uniqueClaims: UniqueClaims;
   readonly isClosed: () => boolean;
   readonly emitter: Pick<Emitter<EnqueueEvent>, "emit">;
   readonly toHandle: (task: CallableTask, enqueued: Enqueued) => THandle;
@@ -50,7 +53,8 @@ interface Prepared extends MessageTemplate {
 
 interface Published {
   readonly outgoing: OutgoingMessage;
-  readonly result: PublishResult;
+  /** Or which task has its `unique` key. */
+  readonly result: PublishResult | UniqueRecord;
 }
 
 export function createEnqueuer<THandle>(parts: EnqueuerParts<THandle>): Enqueuer<THandle> {
@@ -94,14 +98,22 @@ export function createEnqueuer<THandle>(parts: EnqueuerParts<THandle>): Enqueuer
 }
 
 async function send(
-  { serializers, maxBodyBytes }: Pick<EnqueuerParts<unknown>, "serializers" | "maxBodyBytes">,
-  { route, ...template }: Prepared,
+  {
+    serializers,
+    maxBodyBytes,
+    uniqueClaims,
+  }: Pick<EnqueuerParts<unknown>, "serializers" | "maxBodyBytes" | "uniqueClaims">,
+  { route, task, ...template }: Prepared,
   { input, id }: { readonly input: unknown; readonly id: string | undefined },
 ): Promise<Published> {
   const body = serializers.serialize(input);
   if (body.length > maxBodyBytes) throw tooLarge(template.fixed.task, body.length, maxBodyBytes);
   const outgoing = fillTemplate(template, id, body);
-  return { outgoing, result: await route.publish(outgoing) };
+  const { unique } = task.options;
+  if (unique === undefined) return { outgoing, result: await route.publish(outgoing) };
+  const message = { ...outgoing.message, unique: uniqueClaims.segmentOf({ task, input, body }) ?? "" };
+  const claimed = { ...outgoing, message };
+  return { outgoing: claimed, result: await uniqueClaims.publish(message, unique, () => route.publish(claimed)) };
 }
 
 function answerFor<THandle>(
@@ -109,6 +121,10 @@ function answerFor<THandle>(
   { task, resultTtl }: Prepared,
   { outgoing: { message }, result }: Published,
 ): EnqueueResult<THandle> {
+  if (!("status" in result)) {
+    const { id, queue, at } = result;
+    return { status: "duplicate", handle: toHandle(task, { id, task: task.name, queue, enqueuedAt: at, resultTtl }) };
+  }
   if (result.status === "refused" || result.status === "unknown") return { status: "refused", error: result.error };
   emitter.emit(() => ({
     type: result.status === "duplicate" ? "task.duplicate" : "task.enqueued",

@@ -6,6 +6,7 @@ import { defaultMaxBodyBytes } from "../message.ts";
 import { createEnqueuer, type Enqueuer, type EnqueuerParts } from "./enqueuer.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 import { createRoutes, type Routes } from "./routes.ts";
+import { createUniqueClaims } from "./unique-claims.ts";
 
 export interface OpenEnqueuerParts<THandle>
   extends Pick<EnqueuerParts<THandle>, "serializers" | "isClosed" | "emitter" | "toHandle"> {
@@ -33,11 +34,20 @@ export function openEnqueuer<THandle>({
   const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
   const publisher = createPublisher(connections.broker, publishTimeout);
   const routes = createRoutes({ connections, publisher, middlewares: config.middlewares ?? [], publishTimeout });
+  const { results, state } = connections;
+  const uniqueClaims = createUniqueClaims({
+    state,
+    publishTimeout,
+    ...(results !== undefined && {
+      findFinished: async (ids) => (await results.get(ids)).map((outcome) => outcome !== undefined),
+    }),
+  });
   const enqueuer = createEnqueuer({
     ...parts,
     routes,
+    uniqueClaims,
     maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
-    replyTo: connections.results?.replyTo,
+    replyTo: results?.replyTo,
   });
   return { ...enqueuer, publish: routes.ordinary.publish, publisher, routes, close: routes.close };
 }

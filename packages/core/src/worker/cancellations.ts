@@ -76,8 +76,10 @@ export class Cancellations implements Gate {
       const record: RunningRecord = { run, worker, startedAt };
       return { key: runningKey(id), value: encodeRecord(record), ttl: lease };
     };
-    await state.put(jobs.map(entry));
-    const ids = jobs.map(({ message }) => message.id);
+    // What waits for a limit does not run yet.
+    const running = jobs.filter(({ startedAt }) => startedAt > 0);
+    await state.put(running.map(entry));
+    const ids = running.map(({ message }) => message.id);
     const names = [...new Set(jobs.flatMap(({ message }) => namesOf(message)))];
     for (const id of ids) this.#told.add(id);
     const gone = ids.filter((id) => !this.#running.has(id) && this.#told.delete(id));

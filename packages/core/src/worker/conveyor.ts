@@ -6,15 +6,19 @@ import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import type { Executor } from "./executor.ts";
-import { enterAll, type Gate, leaveAll } from "./gate.ts";
+import { enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
 import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
-import { findOutcomes } from "./redelivery.ts";
-import { describeDelivery, isReadable, tell, tellExecuted, tellReceived } from "./report.ts";
-import { type SettlePolicy, settle } from "./settle.ts";
+import { Parking } from "./parking.ts";
+import { firstSuspectDelivery } from "./quarantine.ts";
+import { describeDelivery, isReadable, tell, tellExecuted } from "./report.ts";
+import { Screening } from "./screening.ts";
+import { settle } from "./settle.ts";
+import { policyOf } from "./settle-policy.ts";
 import { createSettler, type Settler } from "./settler.ts";
+import { UnderWay } from "./under-way.ts";
 
 export interface ConveyorParts {
   readonly broker: Broker;
@@ -47,8 +51,9 @@ export class Conveyor {
   readonly #heartbeat: { readonly stop: () => void };
   /** What runs or waits to be settled, by id and run. */
   readonly #jobs = new Map<string, Job>();
-  #underWay = 0;
-  #idleWaiters: (() => void)[] = [];
+  readonly #parking: Parking;
+  readonly #screening: Screening;
+  readonly #underWay = new UnderWay();
   #isStopping = false;
   #isClosed = false;
 
@@ -61,10 +66,12 @@ export class Conveyor {
       consumer,
       concurrency,
       isSuspect: ({ deliveryCount = 1 }) => deliveryCount >= suspectFrom,
-      screen: (deliveries) => this.#screen(deliveries),
+      screen: (deliveries) => this.#screening.screen(deliveries),
       start: (delivery) => this.#start(delivery),
-      release: (deliveries) => void this.#track(this.#release(deliveries)),
+      release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
     });
+    this.#screening = this.#createScreening(parts);
+    this.#parking = new Parking(this.#lane, (job, ended) => void this.#finish(job, ended));
     this.#settler = createSettler({
       consumer,
       limit: patience,
@@ -99,16 +106,21 @@ export class Conveyor {
     return this.#lane.run();
   }
 
+  /** Takes nothing while it is paused, and hands back what has not started. Answers whether it was otherwise before. */
+  pause(isPaused: boolean): boolean {
+    return this.#lane.pause(isPaused);
+  }
+
   /** Takes no more and hands back what has not started. */
   async stopTaking(): Promise<void> {
     this.#isStopping = true;
     this.#parts.executor.stop();
-    await this.#track(this.#release(await this.#lane.stop()));
+    await this.#underWay.track(this.#release(await this.#lane.stop()));
   }
 
   /** Resolves when nothing runs and nothing waits to be settled. */
   idle(): Promise<void> {
-    return this.#underWay === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve));
+    return this.#underWay.idle();
   }
 
   /** Aborts the signals of what runs. */
@@ -126,63 +138,41 @@ export class Conveyor {
     this.#leases?.stop();
     this.#heartbeat.stop();
     await this.#settler.drain();
+    await Promise.all(this.#parts.gates.map((gate) => gate.drain?.()));
     await this.#parts.consumer.close();
   }
 
-  #screen(deliveries: readonly Delivery[]): readonly Delivery[] | Promise<readonly Delivery[]> {
-    tellReceived(deliveries, this.#parts.emitter);
-    return deliveries.every(({ deliveryCount }) => deliveryCount === 1)
-      ? deliveries
-      : this.#track(this.#screenRedeliveries(deliveries));
-  }
-
-  async #screenRedeliveries(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
-    const { broker, results, patience, logger } = this.#parts;
-    const fresh = deliveries.filter((delivery) => !this.#adopt(delivery));
-    const canComeAgain = broker.capabilities.redelivery !== "refused";
-    const { finished, unclear } = await findOutcomes(fresh, {
-      results: canComeAgain ? results : undefined,
-      limit: patience,
+  #createScreening({ broker, results, patience, emitter, logger }: ConveyorParts): Screening {
+    return new Screening({
+      broker,
+      results,
+      patience,
       isWanted: () => !this.#isStopping,
+      held: this.#lane.held,
+      jobs: this.#jobs,
+      onAdopted: (job) => this.#parking.follow(job),
+      drop: (delivery) => this.#drop(delivery),
+      underWay: this.#underWay,
+      release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
+      finish: (repeated) => {
+        this.#underWay.begin();
+        void this.#finish(repeated, repeated.ended);
+      },
+      emitter,
       logger,
     });
-    if (unclear.length > 0) void this.#track(this.#release(unclear));
-    for (const [delivery, outcome] of finished) {
-      const ended = { kind: "repeated", outcome } as const;
-      this.#underWay += 1;
-      void this.#finish({ delivery, id: outcome.id, ended }, ended);
-    }
-    return fresh.filter((delivery) => !finished.has(delivery) && !unclear.includes(delivery));
-  }
-
-  /** Without leases, a lost connection redelivers what still runs here: the execution goes on under the new delivery. */
-  #adopt(delivery: Delivery): boolean {
-    if (!isReadable(delivery) || this.#parts.broker.capabilities.lease !== "refused") return false;
-    // Another copy that came with it has replaced it already.
-    if (!this.#lane.held.has(delivery)) return true;
-    const key = runKey(delivery.message);
-    const job = this.#jobs.get(key);
-    if (job === undefined) {
-      // What came over the lost connection and has not started need not: here it is again.
-      for (const held of this.#lane.held)
-        if (held !== delivery && isReadable(held) && runKey(held.message) === key) this.#drop(held);
-      return false;
-    }
-    const { delivery: old } = job;
-    job.delivery = delivery;
-    this.#drop(old);
-    this.#parts.emitter.emit(() => ({ type: "task.adopted", ...describeDelivery(delivery) }));
-    return true;
   }
 
   /** Ends a delivery that another one of the same message replaces. It is lost with its connection, or a second copy. */
   #drop(delivery: Delivery): void {
     this.#lane.forget(delivery);
-    void this.#track(this.#settler.settle({ kind: "ack", delivery }));
+    void this.#underWay.track(this.#settler.settle({ kind: "ack", delivery }));
   }
 
   #start(delivery: Delivery): Promise<void> {
-    this.#underWay += 1;
+    const parked = this.#parking.isEmpty ? undefined : this.#jobOf(delivery);
+    if (parked !== undefined && this.#parking.takeOut(parked)) return this.#execute(parked);
+    this.#underWay.begin();
     const decoded = decode(delivery, this.#parts.decoding);
     return decoded instanceof Promise ? decoded.then((later) => this.#proceed(later)) : this.#proceed(decoded);
   }
@@ -194,22 +184,42 @@ export class Conveyor {
   }
 
   async #runJob(job: Job): Promise<void> {
-    const { executor, emitter, gates } = this.#parts;
     this.#jobs.set(job.key, job);
-    const entering = enterAll(gates, job);
+    const entering = enterAll(this.#parts.gates, job);
     const refusal = entering instanceof Promise ? await entering : entering;
+    if (refusal?.kind === "parked") {
+      this.#park(job, refusal);
+      return;
+    }
     if (refusal !== undefined) {
       void this.#finish(job, refusal);
       return;
     }
     job.hasEntered = true;
+    await this.#execute(job);
+  }
+
+  #park(job: Job, parked: Parked): void {
+    // What was lost or must stop meanwhile never begins to wait.
+    if (job.aborted !== undefined || this.#isStopping) {
+      parked.withdraw();
+      void this.#finish(job, { kind: job.aborted?.code === "LEASE_LOST" ? "leaseLost" : "stopping" });
+      return;
+    }
+    this.#parking.park(job, parked);
+  }
+
+  async #execute(job: Job): Promise<void> {
+    const { executor, emitter } = this.#parts;
     if (job.options.acknowledge === "received" && !(await this.#acknowledgeFirst(job))) {
-      this.#end();
+      this.#underWay.end();
       return;
     }
     job.startedAt = Date.now();
     if (emitter.isHeard) emitter.emit(() => ({ type: "task.started", ...describeDelivery(job.delivery) }));
+    for (const gate of this.#parts.gates) gate.starting?.(job);
     const ended = await executor.execute(job);
+    for (const gate of this.#parts.gates) gate.executed?.(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
     // The slot is free again; storing and settling go on by themselves.
     void this.#finish(this.#neverRan(job, ended) ?? job, ended);
@@ -239,7 +249,12 @@ export class Conveyor {
       this.#forget(subject);
     }
     tell({ subject, verdict, committed, emitter, logger });
-    this.#end();
+    this.#underWay.end();
+  }
+
+  #jobOf(delivery: Delivery): Job | undefined {
+    const job = isReadable(delivery) ? this.#jobs.get(runKey(delivery.message)) : undefined;
+    return job?.delivery === delivery ? job : undefined;
   }
 
   #forget(job: Job): void {
@@ -249,6 +264,11 @@ export class Conveyor {
 
   async #release(deliveries: readonly Delivery[]): Promise<void> {
     const releaseOne = async (delivery: Delivery): Promise<void> => {
+      const parked = this.#parking.isEmpty ? undefined : this.#jobOf(delivery);
+      if (parked !== undefined && this.#parking.takeOut(parked)) {
+        this.#forget(parked);
+        this.#underWay.end();
+      }
       const result = await this.#settler.settle({ kind: "release", delivery });
       this.#lane.forget(delivery);
       if (result === "settled" && isReadable(delivery))
@@ -260,13 +280,14 @@ export class Conveyor {
 
   #onLost(delivery: Delivery): void {
     this.#lane.forget(delivery);
-    const job = isReadable(delivery) ? this.#jobs.get(runKey(delivery.message)) : undefined;
-    if (job === undefined || job.delivery !== delivery) return;
+    const job = this.#jobOf(delivery);
+    if (job === undefined) return;
     job.abort(
       new AbortedError("LEASE_LOST", `The lease of task ${job.message.id} was lost: another worker may run it now.`),
     );
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
     setTimeout(() => job.giveUp?.(), this.#parts.grace).unref();
+    if (this.#parking.takeOut(job)) void this.#finish(job, { kind: "leaseLost" });
   }
 
   #onBlocked(milliseconds: number): void {
@@ -276,37 +297,4 @@ export class Conveyor {
       "the event loop was blocked: leases could not be renewed in time. Move blocking work out of the worker's event loop, or lengthen `lease`",
     );
   }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay += 1;
-    try {
-      return await work;
-    } finally {
-      this.#end();
-    }
-  }
-
-  #end(): void {
-    this.#underWay -= 1;
-    if (this.#underWay > 0) return;
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
-  }
-}
-
-/** From which delivery on a message is suspected to kill its worker: two have had it before and did not settle it. */
-function firstSuspectDelivery(maxDeliveries: number): number {
-  return Math.max(2, Math.min(3, maxDeliveries));
-}
-
-function policyOf(subject: Job | Unrunnable): SettlePolicy {
-  if (!(subject instanceof Job)) {
-    return {
-      attempt: subject.delivery.message?.attempt ?? 0,
-      attempts: 0,
-      backoff: { from: 0, to: 0 },
-      isAcknowledged: false,
-    };
-  }
-  const { message, options, isAcknowledged } = subject;
-  return { attempt: message.attempt, attempts: options.retry.attempts, backoff: options.retry.backoff, isAcknowledged };
 }

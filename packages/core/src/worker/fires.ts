@@ -180,6 +180,7 @@ export class Fires implements Gate {
 function untilNext({ message, options, isAcknowledged }: Job, ended: Ended): number | undefined {
   switch (ended.kind) {
     case "later":
+    case "limited":
       return isAcknowledged ? undefined : ended.delay;
     case "stopping":
       return isAcknowledged ? undefined : 0;

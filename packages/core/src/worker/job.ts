@@ -59,6 +59,8 @@ export type Ended =
   /** `isFinal`: no further attempt can help. */
   | { readonly kind: "threw"; readonly error: unknown; readonly isFinal: boolean }
   | { readonly kind: "later"; readonly delay: number }
+  /** A limit of its task is reached: it did not run, and comes again after `delay`. */
+  | { readonly kind: "limited"; readonly delay: number }
   | { readonly kind: "cancelled"; readonly code: "TASK_CANCELLED" | "TASK_EXPIRED"; readonly reason: string }
   | { readonly kind: "timedOut"; readonly error: AbortedError }
   /** Its outcome stands already: its worker crashed before it could settle it. */

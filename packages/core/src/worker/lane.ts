@@ -10,7 +10,7 @@ export interface LaneParts {
   readonly isSuspect: (delivery: Delivery) => boolean;
   /** Looks at what came in; resolves to what shall run. The rest is dealt with by whoever looks. */
   readonly screen: (deliveries: readonly Delivery[]) => readonly Delivery[] | Promise<readonly Delivery[]>;
-  /** Runs one delivery; resolves when its slot is free again. */
+  /** Runs one delivery; resolves when its slot is free again, such as when it is parked. */
   readonly start: (delivery: Delivery) => Promise<void>;
   /** Hands back what waited too long for a slot here while another worker may be idle, or must not run beside a suspect. */
   readonly release: (deliveries: readonly Delivery[]) => void;
@@ -19,6 +19,8 @@ export interface LaneParts {
 interface Buffered {
   readonly delivery: Delivery;
   readonly since: number;
+  /** It was parked before: those stand in front. */
+  readonly isResumed?: true;
 }
 
 /** Milliseconds that a delivery may wait for a slot. */
@@ -37,6 +39,8 @@ export class Lane {
   readonly #stopping = new AbortController();
   readonly #lookAhead = createLookAhead();
   readonly #quarantine = new Quarantine(() => this.#fill());
+  /** What waits without a slot until its gates let it in. */
+  readonly #parked = new Set<Delivery>();
   readonly #onEnd = (): void => this.#end();
   #buffer: Buffered[] = [];
   #next = 0;
@@ -45,6 +49,7 @@ export class Lane {
   /** Ends the take under way: replaced once it has. */
   #takeEnd = new AbortController();
   #isTaking = false;
+  #isPaused = false;
   #loop: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
@@ -53,8 +58,31 @@ export class Lane {
     this.#parts = parts;
   }
 
+  /** Takes nothing while it is paused, and hands back what has not started. Answers whether it was otherwise before. */
+  pause(isPaused: boolean): boolean {
+    if (isPaused === this.#isPaused) return false;
+    this.#isPaused = isPaused;
+    if (isPaused) {
+      this.#takeEnd.abort();
+      const suspect = this.#quarantine.giveUp();
+      const waiting = [...(suspect === undefined ? [] : [suspect]), ...this.#empty(), ...this.#unpark()];
+      const held = waiting.filter((delivery) => this.held.has(delivery));
+      if (held.length > 0) this.#parts.release(held);
+    }
+    this.#fill();
+    return true;
+  }
+
   get running(): number {
     return this.#running;
+  }
+
+  /** How many parked deliveries would find a slot, now or very soon: they go before what is buffered. */
+  get free(): number {
+    if (this.#quarantine.isActive) return 0;
+    let resumed = 0;
+    while (this.#buffer[this.#next + resumed]?.isResumed) resumed += 1;
+    return this.#parts.concurrency - this.#running - resumed + Math.floor(this.#lookAhead.current() / 5);
   }
 
   get buffered(): number {
@@ -75,12 +103,27 @@ export class Lane {
     await Promise.allSettled([this.#loop, this.#parts.consumer.stop()]);
     while (this.#screening > 0) await this.#changed();
     const suspect = this.#quarantine.giveUp();
-    return suspect === undefined || !this.held.has(suspect) ? this.#empty() : [suspect, ...this.#empty()];
+    const others = [...this.#empty(), ...this.#unpark()];
+    return suspect === undefined || !this.held.has(suspect) ? others : [suspect, ...others];
+  }
+
+  /** To be told of a delivery that gives up its slot to wait, before its start resolves. */
+  park(delivery: Delivery): void {
+    if (this.held.has(delivery)) this.#parked.add(delivery);
+  }
+
+  /** Puts a parked delivery in front of those that wait for a slot. */
+  resume(delivery: Delivery): void {
+    if (!this.#parked.delete(delivery)) return;
+    if (this.#parts.isSuspect(delivery)) return this.#admit([delivery]);
+    this.#buffer.splice(this.#next, 0, { delivery, since: monotonicNow(), isResumed: true });
+    this.#fill();
   }
 
   /** To be told of a delivery that is settled or lost. */
   forget(delivery: Delivery): void {
     this.held.delete(delivery);
+    this.#parked.delete(delivery);
     if (this.#quarantine.isKeeping(delivery)) this.#quarantine.giveUp();
     if (this.#quarantine.isWaiting) this.#fill();
     this.#wake?.();
@@ -110,6 +153,7 @@ export class Lane {
   }
 
   #demand(): number {
+    if (this.#isPaused) return 0;
     const { concurrency } = this.#parts;
     const ahead = this.#lookAhead.current();
     const wanted = concurrency + ahead - this.#running - this.#waiting;
@@ -127,6 +171,10 @@ export class Lane {
 
   #admit(deliveries: readonly Delivery[]): void {
     const { isSuspect, release } = this.#parts;
+    if (this.#isPaused) {
+      if (deliveries.length > 0) release(deliveries);
+      return;
+    }
     const since = monotonicNow();
     const surplus: Delivery[] = [];
     for (const delivery of deliveries) {
@@ -151,7 +199,7 @@ export class Lane {
     if (this.#stopping.signal.aborted) return;
     // What is handed back must not come in again by a take that still waits.
     this.#takeEnd.abort();
-    const others = this.#empty();
+    const others = [...this.#empty(), ...this.#unpark()];
     if (others.length > 0) this.#parts.release(others);
     const suspect = this.#quarantine.next(this.held.size - 1 + (this.#isTaking ? 1 : 0));
     if (suspect === undefined) return;
@@ -183,8 +231,12 @@ export class Lane {
   }
 
   #releaseAged(): void {
-    const oldest = this.#buffer[this.#next];
-    if (oldest !== undefined && monotonicNow() - oldest.since > longestWait) this.#parts.release(this.#empty());
+    const limit = monotonicNow() - longestWait;
+    for (let at = this.#next; at < this.#buffer.length; at += 1) {
+      if ((this.#buffer[at] as Buffered).since < limit) return this.#parts.release(this.#empty());
+      // Whatever stands behind the resumed ones was taken no earlier than the first of them.
+      if (!this.#buffer[at]?.isResumed) return;
+    }
   }
 
   #empty(): readonly Delivery[] {
@@ -192,6 +244,13 @@ export class Lane {
     this.#reset();
     this.#stopAgeTimer();
     return waiting.filter((delivery) => this.held.has(delivery));
+  }
+
+  #unpark(): readonly Delivery[] {
+    if (this.#parked.size === 0) return [];
+    const parked = [...this.#parked];
+    this.#parked.clear();
+    return parked;
   }
 
   #reset(): void {

@@ -5,6 +5,7 @@ import type { Connections } from "../connections.ts";
 import { isTaskferryError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import { createGroupReader } from "../group-results.ts";
+import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
@@ -20,10 +21,12 @@ import type { Gate } from "./gate.ts";
 import type { Crew } from "./isolation/crew.ts";
 import { isElsewhere } from "./isolation/elsewhere.ts";
 import { laneWindow } from "./lane.ts";
+import { createLimitGate } from "./limits/limit-gate.ts";
 import { persist } from "./persist.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
 import type { ResolvedQueues, WorkerSettings } from "./settings.ts";
+import { UniqueKeys } from "./unique-keys.ts";
 
 export interface OpenConveyorParts {
   readonly config: WorkerConfig;
@@ -49,7 +52,7 @@ const abortGrace = 1_000;
 
 /** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
-  const { config, settings, connections, queues, crew, worker, emitter, logger, gates, isWanted } = parts;
+  const { config, settings, connections, queues, crew, worker, emitter, logger, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
   const { maxBodyBytes, maxDeliveries } = settings;
   const serializers = createSerializerSet(config.serializer, config.serializers);
@@ -65,10 +68,11 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
     serializers,
     maxBodyBytes,
     maxDeliveries,
-    // Middlewares run here, and see the input.
-    ...(wrap === undefined && { isReadElsewhere: isElsewhere }),
+    // Middlewares run here, and see the input; so do the keys of limits.
+    ...(wrap === undefined && { isReadElsewhere }),
     ...plans?.decoding,
   };
+  const gatesOfQueue = openGates(parts);
   const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
     const hasOutcomes = from.capabilities.receivers === "one";
     const consumer = await from.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
@@ -82,7 +86,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       grace: abortGrace,
       decoding,
       executor,
-      gates,
+      gates: gatesOfQueue(),
       committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker, ...plans?.committing },
       results: hasOutcomes ? results : undefined,
       emitter,
@@ -93,6 +97,30 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
     ...[...queues.ordinary].map((entry) => open(broker, entry)),
     ...(broadcast === undefined ? [] : [...queues.broadcast].map((entry) => open(broadcast, entry))),
   ]);
+}
+
+/** Gates that only some tasks need, after those that all pass. A limit is asked last, since only it lets tasks wait. */
+function openGates({
+  settings,
+  connections: { state },
+  crew,
+  gates,
+  logger,
+}: OpenConveyorParts): () => readonly Gate[] {
+  const options = [...crew.handlers.values()].map(({ task }) => task.options);
+  if (state === undefined) return () => gates;
+  const shared = [...gates];
+  if (options.some(({ unique }) => unique !== undefined))
+    shared.push(
+      new UniqueKeys(state, (error) => logger.warn({ error }, "keys of unique tasks stay taken until their ttl")),
+    );
+  if (options.every(({ limit }) => limit === undefined)) return () => shared;
+  const onError = (error: unknown): void => logger.warn({ error }, "limits could not be asked for: tasks wait");
+  return () => [...shared, createLimitGate({ state, lease: settings.lease, onError })];
+}
+
+function isReadElsewhere(handler: Handler): boolean {
+  return isElsewhere(handler) && handler.task.options.limit?.key === undefined;
 }
 
 /** What steps of workflows need besides: the results of groups, and what follows an outcome. */

@@ -94,3 +94,8 @@ export class Quarantine {
     this.#timer = setTimeout(run, milliseconds);
   }
 }
+
+/** From which delivery on a message is suspected to kill its worker: two have had it before and did not settle it. */
+export function firstSuspectDelivery(maxDeliveries: number): number {
+  return Math.max(2, Math.min(3, maxDeliveries));
+}

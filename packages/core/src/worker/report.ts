@@ -31,6 +31,7 @@ export function tell({ subject, verdict, committed, emitter, logger }: ReportPar
 
 function log(subject: Job | Unrunnable, { store, then }: Verdict, logger: Logger): void {
   if (then.kind === "retry") {
+    if (then.isLimited) return;
     logger.warn({ ...names(subject), delay: then.delay, error: then.error }, "the task failed and is retried");
   } else if (store?.status === "failed") {
     logger.error(
@@ -45,6 +46,7 @@ function log(subject: Job | Unrunnable, { store, then }: Verdict, logger: Logger
 function toEvent(subject: Job | Unrunnable, { store, then }: Verdict): WorkerEvent {
   const base = identify(subject);
   if (store === undefined && (then.kind === "ack" || then.kind === "reject")) return { type: "task.repeated", ...base };
+  if (then.kind === "retry" && then.isLimited) return { type: "task.limited", ...base, delay: then.delay };
   if (then.kind === "retry") return { type: "task.retrying", ...base, delay: then.delay, error: then.error };
   if (then.kind === "release") return { type: "task.released", ...base };
   if (store?.status === "cancelled") return { type: "task.cancelled", ...base, code: store.code, reason: store.reason };

@@ -33,6 +33,8 @@ export type SettleVerdict =
       readonly delay: number;
       readonly attempt: number;
       readonly error: ErrorRecord | undefined;
+      /** Its limit was reached: nothing ran. */
+      readonly isLimited?: true;
     }
   | { readonly kind: "reject"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "release" }
@@ -57,6 +59,11 @@ export function settle(ended: Ended, policy: SettlePolicy): Verdict {
       return {
         store: undefined,
         then: { kind: "retry", delay: ended.delay, attempt: policy.attempt, error: undefined },
+      };
+    case "limited":
+      return {
+        store: undefined,
+        then: { kind: "retry", delay: ended.delay, attempt: policy.attempt, error: undefined, isLimited: true },
       };
     case "cancelled":
       return { store: { status: "cancelled", code: ended.code, reason: ended.reason }, then: { kind: "ack" } };

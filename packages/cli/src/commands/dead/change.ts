@@ -1,11 +1,11 @@
-import type { Client, ReplayReport } from "@taskferry/core";
+import type { Client, DeadLetterFilter, ReplayReport } from "@taskferry/core";
 import type { Command } from "commander";
 import { confirm } from "../../confirm.ts";
 import { countOf } from "../../output/count.ts";
 import { type Session, withBroker } from "../../session.ts";
 import { type Letter, locate, queuesToSearch } from "./locate.ts";
 
-interface ChangeFlags {
+interface ChangeFlags extends DeadLetterFilter {
   readonly queue?: string;
   readonly all?: boolean;
   readonly yes?: boolean;
@@ -14,7 +14,7 @@ interface ChangeFlags {
 
 /** Keys by queue, and those that no queue has. */
 interface Choice {
-  readonly queues: ReadonlyMap<string, readonly string[] | "all">;
+  readonly queues: ReadonlyMap<string, readonly string[] | "all" | DeadLetterFilter>;
   readonly missing: readonly string[];
 }
 
@@ -59,10 +59,21 @@ export async function dropLetters(
 async function choose(
   client: Client<false, boolean>,
   keys: readonly string[],
-  { queue, all }: ChangeFlags,
+  { queue, all, ...flags }: ChangeFlags,
 ): Promise<Choice> {
   const names = await queuesToSearch(client, queue);
-  if (all) return { queues: new Map(names.map((name) => [name, "all"])), missing: [] };
+  // Both may be given: all of a task are fewer than all.
+  const isFiltered = flags.task !== undefined || flags.code !== undefined || flags.olderThan !== undefined;
+  if (all && !isFiltered) return { queues: new Map(names.map((name) => [name, "all"])), missing: [] };
+  if (keys.length === 0) {
+    const { task, code, olderThan } = flags;
+    const filter = {
+      ...(task !== undefined && { task }),
+      ...(code !== undefined && { code }),
+      ...(olderThan !== undefined && { olderThan }),
+    };
+    return { queues: new Map(names.map((name) => [name, filter])), missing: [] };
+  }
   const found = await Promise.all(keys.map((key) => locate(client, names, key)));
   const letters = found.filter((letter) => letter !== undefined);
   return { queues: groupByQueue(letters), missing: keys.filter((_, index) => found[index] === undefined) };

@@ -98,6 +98,7 @@ function toError(ended: Exclude<Ended, { readonly kind: "returned" }>): unknown 
       return new CancelTask(ended.reason);
     case "later":
       return new RetryLater(ended.delay);
+    case "limited":
     case "repeated":
     case "stopping":
     case "leaseLost":

@@ -25,7 +25,7 @@ export class Calls {
     this.#runOf = runOf;
   }
 
-  /** The input is checked and serialized here, where its schema is. */
+  /** The input is checked and serialized here, where its schema is, and the key of a unique task found. */
   enqueueChild(serializers: SerializerSet): EnqueueChild {
     return async (parent, task, { input, options }) => {
       if (parent.aborted !== undefined) throw parent.aborted;
@@ -34,7 +34,8 @@ export class Calls {
       const handle = await this.#ask({
         kind: "enqueue",
         run: this.#runOf(parent) ?? 0,
-        task: { name: task.name, options: task.options },
+        task: { name: task.name, options: { ...task.options, limit: undefined } },
+        uniqueKey: task.options.unique?.key?.(input),
         contentType: serializers.contentType,
         input: Buffer.from(serializers.serialize(input)).toString("base64"),
         options: options?.at instanceof Date ? { ...options, at: options.at.getTime() } : options,

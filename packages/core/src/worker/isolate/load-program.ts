@@ -33,12 +33,18 @@ function withoutTimeout(handler: Handler): Handler {
   return { ...handler, task: { ...task, options: { ...task.options, timeout: undefined } } };
 }
 
+/** Options without a value, which JSON leaves out. */
+const unsaid = { timeout: undefined, expires: undefined, limit: undefined, unique: undefined };
+
 function describe({ handler: { task }, source }: FoundHandler): TaskDescription {
+  const { unique } = task.options;
   let isPartial = false;
-  const text = JSON.stringify(task.options, (_, value: unknown) => {
+  // The key of a unique task is found where the task is enqueued.
+  const said = { ...task.options, unique: unique && { ...unique, key: undefined } };
+  const text = JSON.stringify(said, (_, value: unknown) => {
     isPartial ||= typeof value === "function";
     return value;
   });
-  const options = { timeout: undefined, expires: undefined, ...JSON.parse(text) } as TaskDescription["options"];
+  const options = { ...unsaid, ...JSON.parse(text) } as TaskDescription["options"];
   return { name: task.name, options, source: source ?? "", isPartial };
 }

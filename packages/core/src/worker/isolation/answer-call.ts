@@ -3,6 +3,7 @@ import { isTaskferryError } from "../../errors.ts";
 import { encodeOutcome } from "../../outcome.ts";
 import type { ResultBackend } from "../../result-backend.ts";
 import type { SerializerSet } from "../../serializer-set.ts";
+import type { ResolvedTaskOptions } from "../../task-options.ts";
 import type { EnqueueChild } from "../context.ts";
 import type { Job } from "../job.ts";
 import type { AnswerRequest, Call } from "./protocol.ts";
@@ -39,8 +40,15 @@ async function carryOut(
     );
   }
   if (job === undefined) throw new Error("The handler had ended when it enqueued: await what context.enqueue returns.");
-  const task = { ...what.task, input: undefined, output: undefined };
+  const task = { name: what.task.name, options: optionsOf(what), input: undefined, output: undefined };
   const input = serializers.deserialize(what.contentType, Buffer.from(what.input, "base64"));
   const { id, task: name } = await enqueueChild(job, task, { input, options: what.options });
   return { id, task: name };
+}
+
+/** No function crosses over: the key that one has found is put in its place. */
+function optionsOf({ task: { options }, uniqueKey }: Call & { readonly kind: "enqueue" }): ResolvedTaskOptions {
+  const { unique } = options;
+  if (unique === undefined || uniqueKey === undefined) return options;
+  return { ...options, unique: { ...unique, key: () => uniqueKey } };
 }

@@ -24,6 +24,7 @@ export function toEndedRecord(ended: Ended): EndedRecord {
       return ended;
     case "timedOut":
       return { kind: "threw", error: recordError(ended.error), isOurs: true, isFinal: false };
+    case "limited":
     case "repeated":
     case "leaseLost":
       return {

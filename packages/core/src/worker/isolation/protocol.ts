@@ -65,6 +65,8 @@ export type Call =
       /** The run that asks. */
       readonly run: number;
       readonly task: { readonly name: string; readonly options: ResolvedTaskOptions };
+      /** What the task's `unique.key` makes of the input; `undefined` where it has none. */
+      readonly uniqueKey: string | undefined;
       readonly contentType: string;
       readonly input: string;
       readonly options: ChildOptions | undefined;

@@ -14,6 +14,8 @@ export interface FaultScale {
   readonly workflows: { readonly trees: number; readonly kills: number };
   /** Seconds for which a schedule fires each second, and milliseconds for which a scheduler stands still. */
   readonly schedules: { readonly seconds: number; readonly pause: number };
+  /** Tasks with limits, their keys, the workers that share them, and the share of what is allowed that they must reach. */
+  readonly limits: { readonly keys: number; readonly tasks: number; readonly workers: number; readonly share: number };
   /** Milliseconds for which connections are reset. */
   readonly resetFor: number;
   /** Milliseconds for which the server is away. */
@@ -34,6 +36,7 @@ export const shortScale: FaultScale = {
   cancellations: { count: 150, over: 4_000, kills: 2 },
   workflows: { trees: 30, kills: 2 },
   schedules: { seconds: 12, pause: 3_000 },
+  limits: { keys: 5, tasks: 200, workers: 3, share: 0 },
   resetFor: 4_000,
   away: 3_000,
   patience: 60_000,
@@ -50,6 +53,7 @@ export const soakScale: FaultScale = {
   cancellations: { count: 1_000, over: 30_000, kills: 8 },
   workflows: { trees: 200, kills: 10 },
   schedules: { seconds: 120, pause: 10_000 },
+  limits: { keys: 50, tasks: 5_000, workers: 8, share: 0.8 },
   resetFor: 30_000,
   away: 60_000,
   patience: 240_000,

@@ -6,6 +6,7 @@ import { fairnessTopic } from "./fairness.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { halfOpenTopic } from "./half-open.ts";
 import { leasesTopic } from "./leases.ts";
+import { limitsTopic } from "./limits.ts";
 import { lostRepliesTopic } from "./lost-replies.ts";
 import { outagesTopic } from "./outages.ts";
 import { poisonTopic } from "./poison.ts";
@@ -31,4 +32,5 @@ export const faultTopics: readonly FaultTopic[] = [
   schedulesTopic,
   fairnessTopic,
   delaysTopic,
+  limitsTopic,
 ];

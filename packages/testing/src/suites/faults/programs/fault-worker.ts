@@ -11,7 +11,7 @@ import {
 import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
 import type { Configure } from "../fault-place.ts";
 import type { WorkerSettings } from "./settings.ts";
-import { addUp, broken, crash, type Execution, increase, sum, tick, unsteady, work } from "./tasks.ts";
+import { addUp, broken, crash, type Execution, increase, limited, sum, tick, unsteady, work } from "./tasks.ts";
 
 export interface FaultWorkerParts {
   readonly configure: Configure;
@@ -71,6 +71,12 @@ function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Han
       throw new FailTask("broken on purpose");
     }),
     sum.handler((numbers) => numbers.reduce((total, n) => total + n, 0)),
+    limited.handler(async ({ milliseconds }, { id, signal }) => {
+      history.record("started", id);
+      await wait(milliseconds, undefined, { signal });
+      history.record("executed", id);
+      onExecuted(id);
+    }),
     addUp.handler(async (numbers) => {
       let total = 0;
       for await (const n of numbers) total += n;

@@ -29,5 +29,14 @@ export const addUp = defineTask<GroupResults<readonly number[]>, number>("faults
 /** What a schedule fires. */
 export const tick = defineTask("faults.tick");
 
+/** In milliseconds, for who checks it. */
+export const limitOfLimited = { concurrency: 2, rate: { limit: 20, per: 1_000 } } as const;
+
+/** Takes so many milliseconds, and has limits for each key. */
+export const limited = defineTask<{ readonly id: string; readonly key: string; readonly milliseconds: number }>(
+  "faults.limited",
+  { limit: { key: ({ key }) => key, ...limitOfLimited } },
+);
+
 /** Kills its worker's process. */
 export const crash = defineTask("faults.crash");
