@@ -24,7 +24,7 @@ const serializers = coreFolders("serializers");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
 const wiring = `${core}worker/(open-conveyors|conveyor|screening)\\.ts$`;
-const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|parking|cancellation-mirror)\\.ts$`;
+const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|parking|parked-job|is-final|cancellation-mirror)\\.ts$`;
 
 const entry = "^packages/[^/]+/src/index\\.ts$";
 

@@ -45,7 +45,8 @@ export function checkRunnable({ name, capabilities }: Broker, task: string, opti
 
 /** Refuses options that need a state store where there is none. @throws ConfigurationError `STATE_REQUIRED` */
 export function checkState(state: StateStore | undefined, task: string, options: ResolvedTaskOptions): void {
-  const option = options.limit !== undefined ? "limit" : options.unique !== undefined ? "unique" : undefined;
+  const needing = { claim: options.claim, limit: options.limit !== undefined, unique: options.unique !== undefined };
+  const option = Object.entries(needing).find(([, isNeeded]) => isNeeded)?.[0];
   if (state !== undefined || option === undefined) return;
   throw new ConfigurationError(
     "STATE_REQUIRED",

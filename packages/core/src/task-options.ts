@@ -40,6 +40,11 @@ export interface TaskDefinition<THandlerInput = unknown, TCallerInput = THandler
    * which harms no other when it crashes. Both need handlers that are named by module (`ISOLATION_NEEDS_MODULE`).
    */
   readonly isolation?: Isolation;
+  /**
+   * Whether it is claimed in the state store before it runs: what is delivered again while it runs elsewhere waits, what
+   * has ended elsewhere is not run again, and what lost its claim ends without effect. Needs a state store. Default false.
+   */
+  readonly claim?: boolean;
   /** How many run and start at once, over all workers. Needs a state store. Default: no limit. */
   readonly limit?: LimitOptions<THandlerInput>;
   /** One at a time for each key: an enqueue while there is one adds no other. Needs a state store. Default: as many as come. */
@@ -81,6 +86,7 @@ export interface ResolvedTaskOptions {
   readonly acknowledge: "stored" | "executed" | "received";
   readonly broadcast: boolean;
   readonly isolation: Isolation;
+  readonly claim: boolean;
   readonly limit: ResolvedLimit | undefined;
   readonly unique: ResolvedUnique | undefined;
 }
@@ -95,6 +101,7 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
   acknowledge: "stored",
   broadcast: false,
   isolation: "loop",
+  claim: false,
   limit: undefined,
   unique: undefined,
 };
@@ -106,19 +113,24 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
  */
 export function resolveDefinition(
   name: string,
-  { broadcast = false, isolation = "loop", limit, unique, ...options }: TaskDefinition<never>,
+  { broadcast = false, isolation = "loop", claim = false, limit, unique, ...options }: TaskDefinition<never>,
 ): ResolvedTaskOptions {
   const subject = `task ${name}`;
   if (isolation !== "loop" && isolation !== "thread" && isolation !== "process")
     throw invalid(`${subject}, isolation`, '"loop", "thread" or "process"', isolation);
   if (typeof broadcast !== "boolean") throw invalid(`${subject}, broadcast`, "true or false", broadcast);
+  if (typeof claim !== "boolean") throw invalid(`${subject}, claim`, "true or false", claim);
+  if (claim && options.acknowledge === "received")
+    throw invalid(`${subject}, claim`, 'none with `acknowledge: "received"`, since nothing comes again', claim);
   if (!broadcast)
     return resolveTaskOptions(options, subject, {
       ...defaultTaskOptions,
       isolation,
+      claim,
       limit: resolveLimit(limit, subject),
       unique: resolveUnique(unique, subject),
     });
+  if (claim) throw invalid(`${subject}, claim`, "none, since a broadcast runs in every worker", claim);
   if (limit !== undefined) throw invalid(`${subject}, limit`, "none, since a broadcast runs in every worker", limit);
   if (unique !== undefined) throw invalid(`${subject}, unique`, "none, since a broadcast waits in no queue", unique);
   const base = { ...defaultTaskOptions, isolation, broadcast, queue: name, acknowledge: "received" } as const;

@@ -6,7 +6,7 @@ import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import type { Executor } from "./executor.ts";
-import { enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
+import { confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
 import { Lane } from "./lane.ts";
@@ -187,10 +187,7 @@ export class Conveyor {
     this.#jobs.set(job.key, job);
     const entering = enterAll(this.#parts.gates, job);
     const refusal = entering instanceof Promise ? await entering : entering;
-    if (refusal?.kind === "parked") {
-      this.#park(job, refusal);
-      return;
-    }
+    if (refusal?.kind === "parked") return this.#park(job, refusal);
     if (refusal !== undefined) {
       void this.#finish(job, refusal);
       return;
@@ -240,12 +237,14 @@ export class Conveyor {
     return job.isAcknowledged;
   }
 
-  async #finish(subject: Job | Unrunnable, ended: Ended): Promise<void> {
-    const { emitter, logger } = this.#parts;
+  async #finish(subject: Job | Unrunnable, how: Ended): Promise<void> {
+    const { emitter, logger, gates } = this.#parts;
+    const confirming = subject instanceof Job ? confirmAll(gates, subject) : undefined;
+    const ended = confirming === undefined ? how : ((await confirming) ?? how);
     const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
-      if (committed === "settled") for (const gate of this.#parts.gates) gate.ended?.(subject, ended);
+      if (committed === "settled") for (const gate of gates) gate.ended?.(subject, ended);
       this.#forget(subject);
     }
     tell({ subject, verdict, committed, emitter, logger });

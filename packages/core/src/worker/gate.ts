@@ -4,13 +4,18 @@ import type { Ended, Job } from "./job.ts";
 export interface Gate {
   /**
    * `undefined`: it may start. Else how it ends instead, or that it waits. A promise only where somebody must be asked:
-   * a task that the gate does not concern pays nothing. Only the last gate may let a job wait.
+   * a task that the gate does not concern pays nothing.
    */
   enter(job: Job): Admission | Promise<Admission>;
   /** Told of a job whose handler begins now. */
   starting?(job: Job): void;
   /** Told of a job whose handler has ended, before anything is stored or settled. */
   executed?(job: Job): void;
+  /**
+   * Asked once a job that was let in has ended, before anything is stored or settled: how it ends instead, if so.
+   * `undefined` for what the gate does not concern.
+   */
+  confirm?(job: Job): Promise<Ended | undefined> | undefined;
   /** Gives back what `enter` took: called once for each job that all gates let in, when it is settled or lost. */
   leave?(job: Job): void;
   /** Told of each job that has ended and is settled, whether it was let in or not. */
@@ -48,35 +53,66 @@ export function leaveAll(gates: readonly Gate[], job: Job): void {
   for (const gate of gates) gate.leave?.(job);
 }
 
+/** `undefined` where no gate has anything to say of it. */
+export function confirmAll(gates: readonly Gate[], job: Job): Promise<Ended | undefined> | undefined {
+  let confirming: Promise<Ended | undefined> | undefined;
+  for (const gate of gates) {
+    const answer = gate.confirm?.(job);
+    if (answer !== undefined)
+      confirming = confirming === undefined ? answer : confirming.then((ended) => ended ?? answer);
+  }
+  return confirming;
+}
+
 function enterFrom(gates: readonly Gate[], first: number, job: Job): Admission | Promise<Admission> {
   for (let index = first; index < gates.length; index += 1) {
     const answer = gates[index]?.enter(job);
     if (answer instanceof Promise) {
       return answer.then((admission) =>
-        admission === undefined ? enterFrom(gates, index + 1, job) : held(gates.slice(0, index), job, admission),
+        admission === undefined ? enterFrom(gates, index + 1, job) : heldAt(gates, index, { job, admission }),
       );
     }
-    if (answer !== undefined) return held(gates.slice(0, index), job, answer);
+    if (answer !== undefined) return heldAt(gates, index, { job, admission: answer });
   }
   return undefined;
 }
 
-function held(passed: readonly Gate[], job: Job, admission: Ended | Parked): Ended | Parked {
-  if (passed.length === 0) return admission;
+interface HeldUp {
+  readonly job: Job;
+  readonly admission: Ended | Parked;
+}
+
+/** What is let in after a wait goes on to the gates behind. */
+function heldAt(gates: readonly Gate[], index: number, { job, admission }: HeldUp): Ended | Parked {
+  const passed = gates.slice(0, index);
   if (admission.kind !== "parked") {
     leaveAll(passed, job);
     return admission;
   }
+  let current: Parked = admission;
+  let isWithdrawn = false;
   return {
     kind: "parked",
     wait: async (room) => {
       const ended = await admission.wait(room);
-      if (ended !== undefined) leaveAll(passed, job);
-      return ended;
+      if (ended !== undefined) {
+        leaveAll(passed, job);
+        return ended;
+      }
+      const next = await enterFrom(gates, index + 1, job);
+      if (isWithdrawn) {
+        if (next?.kind === "parked") next.withdraw();
+        else if (next === undefined) leaveAll(gates.slice(index + 1), job);
+        return new Promise(() => undefined);
+      }
+      if (next?.kind !== "parked") return next;
+      current = next;
+      return next.wait(room);
     },
     withdraw: () => {
-      leaveAll(passed, job);
-      admission.withdraw();
+      isWithdrawn = true;
+      if (current === admission) leaveAll(passed, job);
+      current.withdraw();
     },
   };
 }

@@ -63,8 +63,8 @@ export type Ended =
   | { readonly kind: "limited"; readonly delay: number }
   | { readonly kind: "cancelled"; readonly code: "TASK_CANCELLED" | "TASK_EXPIRED"; readonly reason: string }
   | { readonly kind: "timedOut"; readonly error: AbortedError }
-  /** Its outcome stands already: its worker crashed before it could settle it. */
-  | { readonly kind: "repeated"; readonly outcome: StoredOutcome }
+  /** It has ended before, elsewhere or here: what its worker did not come to settle, or a copy. `outcome` where it is known. */
+  | { readonly kind: "repeated"; readonly outcome: StoredOutcome | undefined }
   /** It could not be run at all. */
   | { readonly kind: "refused"; readonly error: TaskferryError }
   | { readonly kind: "stopping" }

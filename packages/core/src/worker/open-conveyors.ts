@@ -11,6 +11,7 @@ import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { createSerializerSet, type SerializerSet } from "../serializer-set.ts";
+import { Claims } from "./claims.ts";
 import type { CommitParts } from "./commit.ts";
 import { type EnqueueChild, JobContext } from "./context.ts";
 import { Conveyor } from "./conveyor.ts";
@@ -110,6 +111,10 @@ function openGates({
   const options = [...crew.handlers.values()].map(({ task }) => task.options);
   if (state === undefined) return () => gates;
   const shared = [...gates];
+  if (options.some(({ claim }) => claim)) {
+    const onError = (error: unknown): void => logger.warn({ error }, "claims could not be written: tasks wait");
+    shared.push(new Claims({ state, lease: settings.lease, onError }));
+  }
   if (options.some(({ unique }) => unique !== undefined))
     shared.push(
       new UniqueKeys(state, (error) => logger.warn({ error }, "keys of unique tasks stay taken until their ttl")),

@@ -1,10 +1,10 @@
-import type { Parked } from "../gate.ts";
-import type { Ended, Job } from "../job.ts";
+import type { Parked } from "./gate.ts";
+import type { Ended, Job } from "./job.ts";
 
 /** Milliseconds for which a job waits in a worker that has no slot for it, before others may have it. */
 const longestCrowd = 1_000;
 
-/** A job that waits in this worker until its limit has room. */
+/** A job that waits in this worker until its limit has room, or the claim of its task is free. */
 export class ParkedJob implements Parked {
   readonly kind = "parked";
   readonly job: Job;
@@ -23,6 +23,11 @@ export class ParkedJob implements Parked {
   /** How many slots are free; `undefined` until it waits. */
   get room(): (() => number) | undefined {
     return this.#room;
+  }
+
+  /** Whether it waits no longer. */
+  get isOut(): boolean {
+    return this.#isOut;
   }
 
   wait(room: () => number): Promise<Ended | undefined> {

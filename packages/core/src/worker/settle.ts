@@ -121,8 +121,9 @@ const recordedCodes: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 /** What its crashed worker had still to tell the broker. */
-function settleRepeated({ status, error }: StoredOutcome): SettleVerdict {
-  if (status !== "failed" || error === undefined) return { kind: "ack" };
+function settleRepeated(outcome: StoredOutcome | undefined): SettleVerdict {
+  if (outcome?.status !== "failed" || outcome.error === undefined) return { kind: "ack" };
+  const { error } = outcome;
   const code = recordedCodes.has(error.code ?? "") ? (error.code as ErrorCode) : "TASK_FAILED";
   return { kind: "reject", code, message: `${error.name}: ${error.message}` };
 }

@@ -3,6 +3,7 @@ import type { Message } from "../message.ts";
 import type { StateStore } from "../state-store.ts";
 import { decodeUniqueRecord, uniqueKey } from "../unique.ts";
 import type { Gate } from "./gate.ts";
+import { isFinal } from "./is-final.ts";
 import type { Ended, Job } from "./job.ts";
 
 /** Gives the keys of tasks with `unique` back, in batches, once they have started or finished. */
@@ -39,23 +40,6 @@ export class UniqueKeys implements Gate {
 
   #free({ message }: Job): void {
     if (message.unique !== undefined) this.#frees.add(message).catch(this.#onError);
-  }
-}
-
-function isFinal({ options, message, isAcknowledged }: Job, ended: Ended): boolean {
-  switch (ended.kind) {
-    case "later":
-    case "limited":
-    case "stopping":
-      return isAcknowledged;
-    case "leaseLost":
-      return false;
-    case "threw":
-      return ended.isFinal || isAcknowledged || message.attempt + 1 >= options.retry.attempts;
-    case "timedOut":
-      return isAcknowledged || message.attempt + 1 >= options.retry.attempts;
-    default:
-      return true;
   }
 }
 

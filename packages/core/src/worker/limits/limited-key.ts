@@ -2,8 +2,8 @@ import { monotonicNow } from "../../lifecycle.ts";
 import type { ResolvedLimit } from "../../limit.ts";
 import type { Admission } from "../gate.ts";
 import type { Ended, Job } from "../job.ts";
+import { ParkedJob } from "../parked-job.ts";
 import type { Line } from "./line.ts";
-import { ParkedJob } from "./parked-job.ts";
 import { Patience, type PatienceRange } from "./patience.ts";
 import type { Permits, Start } from "./permits.ts";
 
