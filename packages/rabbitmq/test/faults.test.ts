@@ -14,6 +14,12 @@ testFaults({
   startServer: () => placeOn(shared.current()),
   insertRaw: ({ url = "" }, queue, bytes) => insertRaw({ url, namespace: "taskferry" }, queue, bytes),
   cutNextReply: (proxy, operation) => cutReplyTo(proxy, operation),
+  skip: [
+    {
+      reason: "RabbitMQ 3.10 counts as delivered what is on its way to a subscription that ends",
+      tests: ["shutdown › what a worker hands back as it stops is not counted as delivered"],
+    },
+  ],
 });
 
 /** A virtual host of its own on the server that all tests share: one takes much longer to start than most tests. */
