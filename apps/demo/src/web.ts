@@ -2,7 +2,6 @@
 import { setMaxListeners } from "node:events";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient } from "@taskferry/core";
 import type { FastifyInstance } from "fastify";
 import config from "../taskferry.config.ts";
 import { sayLastWords } from "./launch/last-words.ts";
@@ -11,7 +10,6 @@ import { plainLogger } from "./plain-logger.ts";
 import { preferredPort, readSettings } from "./settings.ts";
 import { createArchive } from "./web/archive.ts";
 import { createEventStream } from "./web/event-stream.ts";
-import { createInQueue } from "./web/in-queue.ts";
 import { isEnded } from "./web/picture.ts";
 import type { Sample } from "./web/routes.ts";
 import { createServer } from "./web/server.ts";
@@ -26,14 +24,18 @@ const { signal } = stopping;
 // Each picture that is being worked on listens to it.
 setMaxListeners(0, signal);
 
-const client = await createClient({ ...config, logger });
 const archive = createArchive(settings.dataFolder);
 const shelf = await createShelf(archive);
 const stream = createEventStream();
-const inQueue = createInQueue({
-  client,
+const samples = await listSamples();
+const { app, inQueue } = await createServer({
+  config: { ...config, logger },
   shelf,
   archive,
+  stream,
+  samples,
+  samplesFolder,
+  broker: config.broker.split(":", 1)[0] as string,
   signal,
   onError: (error) => logger.error({ error }, "a picture could not be enqueued or followed"),
 });
@@ -48,9 +50,6 @@ for (const picture of shelf.list()) {
   else await shelf.change(picture.id, { status: "failed", reason: "The web process ended while it worked on this." });
 }
 
-const samples = await listSamples();
-const broker = config.broker.split(":", 1)[0] as string;
-const app = await createServer({ shelf, archive, inQueue, stream, samples, samplesFolder, broker, signal });
 const url = await listen(app);
 onStopAsked(() => void stop());
 tellReady({ url });
@@ -66,7 +65,6 @@ async function stop(): Promise<void> {
   stopping.abort();
   stream.close();
   await app.close();
-  await client.close();
   if (process.connected) process.disconnect();
 }
 

@@ -1,11 +1,10 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient, memory } from "@taskferry/core";
+import { memory } from "@taskferry/core";
 import { afterEach, describe, expect, test } from "vitest";
 import { createArchive } from "../src/web/archive.ts";
 import { createEventStream } from "../src/web/event-stream.ts";
-import { createInQueue } from "../src/web/in-queue.ts";
 import type { Picture } from "../src/web/picture.ts";
 import { createServer } from "../src/web/server.ts";
 import { createShelf } from "../src/web/shelf.ts";
@@ -22,20 +21,18 @@ afterEach(async () => {
 async function startWeb() {
   const folder = await mkdtemp(join(tmpdir(), "taskferry-demo-test-"));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
-  const client = await createClient({ broker: memory() });
-  cleanups.push(() => client.close());
   const stopping = new AbortController();
   cleanups.push(async () => stopping.abort());
   const { signal } = stopping;
   const archive = createArchive(folder);
   const shelf = await createShelf(archive);
   const errors: unknown[] = [];
-  const inQueue = createInQueue({ client, shelf, archive, signal, onError: (error) => void errors.push(error) });
   const stream = createEventStream();
-  const app = await createServer({
+  const { app } = await createServer({
+    config: { broker: memory() },
+    onError: (error) => void errors.push(error),
     shelf,
     archive,
-    inQueue,
     stream,
     samples: [],
     samplesFolder: folder,
@@ -43,6 +40,7 @@ async function startWeb() {
     signal,
   });
   cleanups.push(() => app.close());
+  const { client } = app.tasks;
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const send = (files: Readonly<Record<string, Buffer | string>>, query = "", headers: Record<string, string> = {}) => {
     const form = new FormData();
@@ -69,6 +67,17 @@ describe("uploads", () => {
       { name: "b.txt", ref: "my b.txt", mode: "queue", status: "waiting" },
     ]);
     expect(await client.queues.depth("pictures")).toMatchObject({ ready: 2 });
+  });
+
+  test("each has a task with an address of its own, which can be cancelled", async () => {
+    const { send, url, client } = await startWeb();
+    const [picture] = await picturesOf(await send({ "a.png": "x" }));
+    const task = `${url}/api/tasks/${picture!.id}`;
+    expect(await (await fetch(task)).json()).toEqual({ id: picture!.id, status: "pending" });
+    expect((await fetch(`${url}/api/tasks/of-nobody`)).status).toBe(403);
+    expect((await fetch(`${task}/cancel`, { method: "POST" })).status).toBe(202);
+    expect(await (await fetch(task)).json()).toMatchObject({ status: "cancelled" });
+    expect(await client.queues.depth("pictures")).toMatchObject({ ready: 0 });
   });
 
   test("with mode=inline the work is done when the answer comes, and no task is enqueued", async () => {

@@ -9,7 +9,18 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 const root = join(import.meta.dirname, "..");
 
 describe("each example prints what it says", () => {
-  test.each(["hello", "retry", "cancel", "limits", "workflow", "schedule", "isolation"])("%s", async (name) => {
+  test.each([
+    "hello",
+    "retry",
+    "cancel",
+    "limits",
+    "workflow",
+    "schedule",
+    "isolation",
+    "dependencies",
+    "middlewares",
+    "fastify",
+  ])("%s", async (name) => {
     expect(await run(name, {})).toBe(await expected(name));
   });
 

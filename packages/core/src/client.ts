@@ -21,6 +21,7 @@ import type { Enqueued } from "./enqueue/enqueued.ts";
 import type { EnqueueManyOptions, EnqueueResult } from "./enqueue/enqueuer.ts";
 import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
+import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
 import { silentLogger } from "./logger.ts";
 import { checkId, defaultMaxBodyBytes } from "./message.ts";
@@ -110,6 +111,8 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
   /** Looks into queues, empties, moves and pauses them. */
   readonly queues: Queues;
   on(listener: (event: ClientEvent) => void): Unsubscribe;
+  /** The same events for `for await`, from this call on until the client has closed. */
+  events(options?: EventStreamOptions): EventStream<ClientEvent>;
   /** Waits for enqueues under way, then closes. May be called twice. */
   close(): Promise<void>;
 }
@@ -170,12 +173,14 @@ export async function createClient<const TConfig extends ClientConfig>(
     role: "client",
     startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"),
     middlewares: config.middlewares ?? [],
+    serializers,
     logger,
     onBrokerEvent: (event) => emitter.emit(() => event),
   });
   const close = async (): Promise<void> => {
     await enqueuer.close();
     await disconnect();
+    emitter.end();
   };
   const client: ErasedClient = {
     enqueue: async (work, input, options) =>
@@ -183,20 +188,14 @@ export async function createClient<const TConfig extends ClientConfig>(
     enqueueMany: (task, inputs, options = {}) => enqueuer.enqueueMany(task, inputs, options),
     handle: (task, id, options) => {
       if (isWorkflow(task)) return requireWorkflows(readers).handle(task, id);
-      const { queue, resultTtl } = task.options;
-      return toHandle(task, {
-        id: checkId(id),
-        task: task.name,
-        queue: options?.queue ?? queue,
-        enqueuedAt: undefined,
-        resultTtl,
-      });
+      return toHandle(task, describeEarlier(task, id, options?.queue));
     },
     cancel: cancelManyWith(canceller),
     schedules: createSchedules({ ...config, state, results, serializers, routes: enqueuer.routes, toHandle }),
     deadLetters: createDeadLetters(broker, enqueuer.publisher),
     queues: createQueues({ broker, state, publisher: enqueuer.publisher }),
     on: emitter.on,
+    events: emitter.stream,
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]: () => client.close(),
   };
@@ -219,6 +218,11 @@ function checkResults(broker: Broker, results: ResultBackend | undefined, config
   }
 }
 
+/** What is known of a task that was enqueued elsewhere or earlier. */
+function describeEarlier({ name, options }: CallableTask, id: string, queue = options.queue): Enqueued {
+  return { id: checkId(id), task: name, queue, enqueuedAt: undefined, resultTtl: options.resultTtl };
+}
+
 function cancelManyWith(canceller: Canceller): CancelMany {
   return (ids, reason = defaultReason, { queue, ...options } = {}) => {
     const targets = ids.map((id) => ({ id, queue }));
@@ -234,7 +238,9 @@ function requireWorkflows(readers: { readonly workflows: Workflows } | undefined
   );
 }
 
-interface ErasedClient extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "close">, AsyncDisposable {
+interface ErasedClient
+  extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "events" | "close">,
+    AsyncDisposable {
   readonly schedules: Schedules<BareHandle>;
   enqueue(
     work: CallableTask | Workflow,

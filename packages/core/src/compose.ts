@@ -1,5 +1,5 @@
 import type { OutgoingMessage, PublishResult } from "./broker.ts";
-import { MiddlewareError } from "./errors.ts";
+import { isTaskferryError, MiddlewareError } from "./errors.ts";
 import { type Execution, type Middleware, readShortCircuit } from "./middleware.ts";
 
 type Publish = (outgoing: OutgoingMessage) => Promise<PublishResult>;
@@ -11,7 +11,7 @@ export function composeEnqueue(middlewares: readonly Middleware[], publish: Publ
   if (layers.length === 0) return undefined;
   return layers.reduceRight<Publish>(
     (inner, middleware) => async (outgoing) => {
-      const once = callOnce(middleware.name, "enqueue");
+      const once = callOnce(middleware.name);
       const result = await middleware.enqueue?.(outgoing, (passed) => once.call(() => inner(passed)));
       if (!once.wasCalled() || result === undefined)
         throw new MiddlewareError(
@@ -25,37 +25,79 @@ export function composeEnqueue(middlewares: readonly Middleware[], publish: Publ
 
 /** All middlewares that wrap execution as one function; `undefined` where none does. */
 export function composeExecute(middlewares: readonly Middleware[]): Execute | undefined {
-  const layers = middlewares.filter((middleware) => middleware.execute !== undefined);
-  if (layers.length === 0) return undefined;
-  return (execution, innermost) =>
-    layers.reduceRight<() => Promise<unknown>>(
-      (inner, middleware) => () => runLayer(middleware, execution, inner),
-      innermost,
-    )();
+  return middlewares.reduceRight<Execute | undefined>((inner, middleware) => {
+    if (middleware.execute === undefined) return inner;
+    if (inner === undefined) return (execution, innermost) => runLayer(middleware, execution, innermost);
+    return (execution, innermost) => runLayer(middleware, execution, () => inner(execution, innermost));
+  }, undefined);
 }
 
 async function runLayer(middleware: Middleware, execution: Execution, inner: () => Promise<unknown>): Promise<unknown> {
-  const once = callOnce(middleware.name, "execute");
-  const returned = await middleware.execute?.(execution, () => once.call(inner));
-  const circuit = readShortCircuit(returned);
-  if (circuit !== undefined) return circuit.value;
-  if (!once.wasCalled()) {
-    throw new MiddlewareError(
-      `The middleware "${middleware.name}" did not call next in execute. Call it, or return shortCircuit(value) to answer without it.`,
+  let calls = 0;
+  const inside: { state: "waiting" | "running" | "returned" | "thrown" } = { state: "waiting" };
+  const next = (): Promise<unknown> => {
+    calls += 1;
+    if (calls > 1) return refuse(calledTwice(middleware.name, "execute"));
+    inside.state = "running";
+    const running = inner();
+    // Also for a middleware that does not wait: nobody else would hear of a rejection then.
+    running.then(
+      () => {
+        inside.state = "returned";
+      },
+      () => {
+        inside.state = "thrown";
+      },
     );
+    return running;
+  };
+  let returned: unknown;
+  try {
+    returned = await middleware.execute?.(execution, next);
+  } catch (error) {
+    if (inside.state === "thrown" || isTaskferryError(error)) throw error;
+    throw failed(middleware.name, error);
   }
+  if (calls > 1) throw calledTwice(middleware.name, "execute");
+  const circuit = typeof returned === "object" ? readShortCircuit(returned) : undefined;
+  if (circuit !== undefined) return circuit.value;
+  const { state } = inside;
+  if (state === "waiting" || state === "running") throw forgotten(middleware.name, state);
   return returned;
 }
 
-function callOnce(
-  name: string,
-  seam: "enqueue" | "execute",
-): { readonly call: <T>(run: () => Promise<T>) => Promise<T>; readonly wasCalled: () => boolean } {
+/** A rejection that is for whoever waits, if anybody does. */
+function refuse(error: MiddlewareError): Promise<never> {
+  const refused = Promise.reject(error);
+  refused.catch(() => undefined);
+  return refused;
+}
+
+function forgotten(name: string, state: "waiting" | "running"): MiddlewareError {
+  const fault = state === "waiting" ? "did not call next" : "did not wait for next";
+  return new MiddlewareError(
+    `The middleware "${name}" ${fault} in execute. Await it, or return shortCircuit(value) to answer without it.`,
+  );
+}
+
+function failed(name: string, cause: unknown): MiddlewareError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new MiddlewareError(`The middleware "${name}" failed: ${text}`, { code: "MIDDLEWARE_FAILED", cause });
+}
+
+function calledTwice(name: string, seam: "enqueue" | "execute"): MiddlewareError {
+  return new MiddlewareError(`The middleware "${name}" called next twice in ${seam}. Call it once.`);
+}
+
+function callOnce(name: string): {
+  readonly call: <T>(run: () => Promise<T>) => Promise<T>;
+  readonly wasCalled: () => boolean;
+} {
   let calls = 0;
   return {
     call: async (run) => {
       calls += 1;
-      if (calls > 1) throw new MiddlewareError(`The middleware "${name}" called next twice in ${seam}. Call it once.`);
+      if (calls > 1) throw calledTwice(name, "enqueue");
       return run();
     },
     wasCalled: () => calls > 0,

@@ -4,6 +4,7 @@ import type { Duration } from "./duration.ts";
 import type { Handler } from "./handler.ts";
 import type { Logger } from "./logger.ts";
 import type { Middleware } from "./middleware.ts";
+import type { ProviderOverride } from "./provider.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Serializer } from "./serializer.ts";
@@ -62,6 +63,8 @@ export interface WorkerConfig extends ConnectionConfig {
   readonly maxDeliveries?: number;
   readonly shutdown?: ShutdownOptions;
   readonly isolation?: IsolationOptions;
+  /** For tests: values in the place of what providers make, such as `[db.override(fake)]`. */
+  readonly overrides?: readonly ProviderOverride[];
 }
 
 /** The threads and processes in which handlers run. They start when they are needed first. */
@@ -80,7 +83,7 @@ export interface IsolationOptions {
    * of the command.
    */
   readonly loop?: "here" | "apart";
-  /** The module with this configuration, from which threads and processes take `serializer` and `serializers`. The command knows it. */
+  /** The module with this configuration, from which threads and processes take serializers and `overrides`. The command knows it. */
   readonly config?: string | URL;
 }
 

@@ -5,7 +5,7 @@ import { ConfigurationError, isTaskferryError } from "./errors.ts";
 import type { ConnectionEvent } from "./events.ts";
 import { type Connectable, monotonicNow } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
-import type { Middleware } from "./middleware.ts";
+import type { Middleware, MiddlewareHost } from "./middleware.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { findRoot } from "./root.ts";
 import type { StateStore } from "./state-store.ts";
@@ -61,6 +61,9 @@ export interface OpenParts {
   /** Whether somebody still waits for the start. */
   readonly isWanted?: () => boolean;
   readonly middlewares: readonly Middleware[];
+  readonly serializers: MiddlewareHost["serializers"];
+  /** Of a worker alone. */
+  readonly pause?: MiddlewareHost["pause"];
   readonly logger: Logger;
   readonly onBrokerEvent: (event: ConnectionEvent) => void;
 }
@@ -68,30 +71,34 @@ export interface OpenParts {
 /** Connects all parts and starts the middlewares. Resolves to the way back, which never rejects for a middleware. */
 export async function openConnections(
   { broker, results, state, broadcast }: Connections,
-  { isListening = false, role, middlewares, onBrokerEvent, ...patience }: OpenParts,
+  { isListening = false, role, middlewares, onBrokerEvent, serializers, pause, ...patience }: OpenParts,
 ): Promise<() => Promise<void>> {
   const { logger } = patience;
-  const unsubscribe = broker.on((event) => {
-    if (event.type === "warning") logger.warn({ broker: broker.name }, event.message);
-    onBrokerEvent({ type: "broker", at: Date.now(), broker: broker.name, event });
-  });
-  const parts = [broker, results, state, isListening ? broadcast : undefined].filter((part) => part !== undefined);
+  const listened = isListening ? broadcast : undefined;
+  const unsubscribes = [...new Set([broker, listened ?? broker])].map((one) =>
+    one.on((event) => {
+      if (event.type === "warning") logger.warn({ broker: one.name }, event.message);
+      onBrokerEvent({ type: "broker", at: Date.now(), broker: one.name, event });
+    }),
+  );
+  const parts = [broker, results, state, listened].filter((part) => part !== undefined);
+  const host: MiddlewareHost = { logger, state, serializers, pause: pause ?? (() => () => undefined) };
   const started: Middleware[] = [];
   let isOpen = false;
   const close = async (): Promise<void> => {
     for (const middleware of started.toReversed()) {
       await middleware
-        .stop?.(role)
+        .stop?.(role, host)
         .catch((error: unknown) => logger.error({ error, middleware: middleware.name }, "a middleware failed to stop"));
     }
-    unsubscribe();
+    for (const unsubscribe of unsubscribes) unsubscribe();
     if (isOpen) await Promise.all(parts.map((part) => part.close()));
   };
   try {
     await connectPatiently(parts, patience);
     isOpen = true;
     for (const middleware of middlewares) {
-      await middleware.start?.(role);
+      await middleware.start?.(role, host);
       started.push(middleware);
     }
   } catch (error) {

@@ -32,6 +32,24 @@ export function reviveError(record: ErrorRecord): Error {
   return record.code === undefined ? error : Object.assign(error, { code: record.code });
 }
 
+const classesKey = Symbol.for("taskferry.error-classes");
+
+/** The classes of an error by name, its own first: what a record of it cannot keep. */
+export function classesOf(thrown: unknown): readonly string[] {
+  if (!(thrown instanceof Error)) return [];
+  const kept = (thrown as { readonly [classesKey]?: readonly string[] })[classesKey];
+  if (kept !== undefined) return kept;
+  const classes: string[] = [];
+  for (let of: unknown = Object.getPrototypeOf(thrown); of instanceof Error; of = Object.getPrototypeOf(of))
+    classes.push(String(of.constructor.name));
+  return [...classes, "Error"];
+}
+
+/** Lets `classesOf` say of a revived error what it said of the original. */
+export function keepClasses(error: Error, classes: readonly string[]): Error {
+  return Object.defineProperty(error, classesKey, { value: classes });
+}
+
 function describe(value: unknown): string {
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   try {

@@ -24,6 +24,7 @@ export type ErrorCode =
   | "MESSAGE_MALFORMED"
   | "MESSAGE_TOO_LARGE"
   | "MESSAGE_VERSION_UNKNOWN"
+  | "MIDDLEWARE_FAILED"
   | "MIDDLEWARE_MISUSED"
   | "NAME_INVALID"
   | "NO_RECEIVERS"
@@ -33,6 +34,8 @@ export type ErrorCode =
   | "OUTPUT_INVALID"
   | "PACKAGE_MISSING"
   | "PLAN_EXPIRED"
+  | "PROVIDER_CYCLE"
+  | "PROVIDER_FAILED"
   | "RESULT_EXPIRED"
   | "RESULT_TIMEOUT"
   | "RESULT_UNKNOWN"
@@ -87,6 +90,7 @@ export class ConfigurationError extends TaskferryError {
       | "HANDLER_DUPLICATE"
       | "ISOLATION_NEEDS_MODULE"
       | "PACKAGE_MISSING"
+      | "PROVIDER_CYCLE"
       | "RESULTS_UNAVAILABLE"
       | "STATE_REQUIRED"
       | "URL_INVALID",
@@ -204,12 +208,32 @@ export class ClosedError extends TaskferryError {
   }
 }
 
-/** A middleware called `next` twice, or not at all without saying so through `shortCircuit`. */
+/**
+ * A middleware called `next` twice, or not at all without saying so through `shortCircuit` (`MIDDLEWARE_MISUSED`), or
+ * threw where the handler had not (`MIDDLEWARE_FAILED`).
+ */
 export class MiddlewareError extends TaskferryError {
   override readonly name = "MiddlewareError";
 
-  constructor(message: string) {
-    super("MIDDLEWARE_MISUSED", message);
+  constructor(
+    message: string,
+    {
+      code = "MIDDLEWARE_MISUSED",
+      ...options
+    }: ErrorOptions & { readonly code?: "MIDDLEWARE_FAILED" | "MIDDLEWARE_MISUSED" } = {},
+  ) {
+    super(code, message, options);
+  }
+}
+
+/** What a handler needs could not be made when the worker started, or its factory is no good. `provider` names it. */
+export class ProviderError extends TaskferryError {
+  override readonly name = "ProviderError";
+  readonly provider: string;
+
+  constructor(provider: string, problem: string, options?: ErrorOptions) {
+    super("PROVIDER_FAILED", `The provider "${provider}" failed: ${problem}.`, options);
+    this.provider = provider;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { BrokerEvent, DeadLetterReason, Unsubscribe } from "./broker.ts";
+import { createEventStream, type EventStream, type EventStreamOptions } from "./event-stream.ts";
 import type { ErrorRecord } from "./outcome.ts";
 
 /**
@@ -97,6 +98,10 @@ export interface ConnectionEvent {
 /** Delivers events to listeners. `make` runs only when somebody listens. */
 export interface Emitter<TEvent> {
   on(listener: (event: TEvent) => void): Unsubscribe;
+  /** Events from now on, as they come, until the emitter ends. */
+  stream(options?: EventStreamOptions): EventStream<TEvent>;
+  /** Ends all streams, present and to come. */
+  end(): void;
   /** Whether anybody listens: to be asked first where tasks pass by the thousand, so that they do not even make `make`. */
   readonly isHeard: boolean;
   emit(make: () => TEvent): void;
@@ -105,12 +110,19 @@ export interface Emitter<TEvent> {
 /** @param onError - told of what a listener threw. */
 export function createEmitter<TEvent>(onError: (error: unknown) => void): Emitter<TEvent> {
   const listeners = new Set<(event: TEvent) => void>();
+  const ending = new AbortController();
   return {
     on: (listener) => {
       const own = (event: TEvent): void => listener(event);
       listeners.add(own);
       return () => void listeners.delete(own);
     },
+    stream: (options = {}) =>
+      createEventStream(options, ending.signal, (listener) => {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      }),
+    end: () => ending.abort(),
     get isHeard() {
       return listeners.size > 0;
     },

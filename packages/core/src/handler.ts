@@ -49,10 +49,34 @@ export interface HandlerContext {
   ): Promise<BareHandle>;
 }
 
+/** What no provider may be named like: it would hide what the context has. */
+export const contextNames: Readonly<Record<keyof HandlerContext, true>> = {
+  id: true,
+  task: true,
+  queue: true,
+  attempt: true,
+  run: true,
+  deliveryCount: true,
+  enqueuedAt: true,
+  headers: true,
+  signal: true,
+  log: true,
+  progress: true,
+  enqueue: true,
+};
+
 /** The function a worker runs for a task, its types erased. Made by `task.handler(fn)`. */
 export interface Handler {
   readonly task: HandledTask;
   readonly run: (input: unknown, context: HandlerContext) => unknown;
+  /** The providers whose values the context must have before it runs. */
+  readonly needs: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A handler that still knows what callers of its task give and get. */
+export interface TaskHandler<TCallerInput, TCallerOutput> extends Handler {
+  /** Carries the types; never set. */
+  readonly "~types"?: { readonly callerInput: TCallerInput; readonly callerOutput: TCallerOutput };
 }
 
 /** What a worker needs to know of a task. */
@@ -67,6 +91,7 @@ export interface HandledTask {
 export function createHandler<TInput>(
   task: HandledTask,
   run: (input: TInput, context: HandlerContext) => unknown,
+  needs?: Handler["needs"],
 ): Handler {
   if (typeof run !== "function") {
     throw new OptionError(
@@ -78,6 +103,7 @@ export function createHandler<TInput>(
     [handlerBrand]: true,
     task,
     run: run as Handler["run"],
+    needs,
   };
   return Object.freeze(handler);
 }

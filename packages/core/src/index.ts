@@ -2,8 +2,8 @@
 // The life of one task, in order. A name that is not listed here is not public.
 
 // Tasks and their handlers
-export type { Broadcasted, Task, TaskInput, TaskOutput } from "./task.ts";
 export type { BareHandle, CallableTask, ChildOptions } from "./callable-task.ts";
+export type { Broadcasted, HandlerNeeds, Task, TaskInput, TaskOutput } from "./task.ts";
 export { defineTask, isTask } from "./task.ts";
 export type {
   EnqueueOptions,
@@ -18,11 +18,22 @@ export type { LimitOptions, ResolvedLimit } from "./limit.ts";
 export type { ResolvedUnique, UniqueOptions } from "./unique.ts";
 export type { Schema, SchemaInput, SchemaOutput } from "./schema.ts";
 export { type } from "./schema.ts";
-export type { HandledTask, Handler, HandlerContext } from "./handler.ts";
+export type { HandledTask, Handler, HandlerContext, TaskHandler } from "./handler.ts";
 export { isHandler } from "./handler.ts";
 export type { MisfireOptions, Overlap, Schedule, ScheduleOptions, SchedulePolicy } from "./schedule.ts";
 export { defineSchedule, isSchedule } from "./schedule.ts";
 export type { Timing, TimingOptions } from "./timing/timing.ts";
+export type {
+  Provider,
+  ProvidedValues,
+  ProviderNeeds,
+  ProviderOptions,
+  ProviderOverride,
+  WorkerContext,
+} from "./provider.ts";
+export { isProvider, provide, provideValue } from "./provider.ts";
+export type { ProviderScope, ProviderScopeParts, ScopedExecution } from "./provider-scope.ts";
+export { createProviderScope } from "./provider-scope.ts";
 export type { Duration } from "./duration.ts";
 export { parseDuration } from "./duration.ts";
 export type { ByteSize } from "./byte-size.ts";
@@ -143,7 +154,7 @@ export { createScheduler } from "./scheduler.ts";
 export type { Clock } from "./clock.ts";
 
 // Middlewares and events
-export type { Execution, Middleware } from "./middleware.ts";
+export type { Execution, ExecutionOptions, Middleware, MiddlewareHost } from "./middleware.ts";
 export { shortCircuit } from "./middleware.ts";
 export type {
   ClientEvent,
@@ -154,6 +165,16 @@ export type {
   TaskferryEvent,
   WorkerEvent,
 } from "./events.ts";
+export type { ErrorMatch } from "./middlewares/error-match.ts";
+export type { LoggingOptions } from "./middlewares/logging.ts";
+export { logging } from "./middlewares/logging.ts";
+export type { RetryByErrorOptions, RetryLaterRule } from "./middlewares/retry-by-error.ts";
+export { retryByError } from "./middlewares/retry-by-error.ts";
+export type { IdempotencyOptions } from "./middlewares/idempotency.ts";
+export { idempotency } from "./middlewares/idempotency.ts";
+export type { CircuitBreaker, CircuitBreakerOptions } from "./middlewares/circuit-breaker.ts";
+export { circuitBreaker } from "./middlewares/circuit-breaker.ts";
+export type { EventStream, EventStreamOptions } from "./event-stream.ts";
 
 // Outcomes, results and state
 export type {
@@ -177,6 +198,10 @@ export type {
   StateStore,
 } from "./state-store.ts";
 export { maxStateValueBytes } from "./state-store.ts";
+
+// Work that need not survive
+export type { Background, BackgroundContext, BackgroundOptions, BackgroundSetup } from "./background.ts";
+export { createBackground } from "./background.ts";
 
 // Memory
 export type { MemoryBroker, MemoryOptions } from "./memory/broker.ts";
@@ -202,6 +227,7 @@ export {
   MessageError,
   MiddlewareError,
   OptionError,
+  ProviderError,
   ResultMissingError,
   ResultTimeoutError,
   RetryLater,

@@ -20,20 +20,56 @@ export const silentLogger: Logger = {
 type Level = "debug" | "info" | "warn" | "error";
 const levels: readonly Level[] = ["debug", "info", "warn", "error"];
 
-/** Logs one line of JSON each to standard error, from `level` up (default `info`). The default of workers. */
+/**
+ * Logs one line of JSON each to standard error, from `level` up (default `info`). The default of workers. Lines up to
+ * `info` are written together at the end of a turn of the event loop, warnings and errors at once, all in order.
+ */
 export function jsonLogger(options: { readonly level?: Level; readonly fields?: object } = {}): Logger {
-  const threshold = levels.indexOf(options.level ?? "info");
-  const log = (level: Level) => (fields: object, message: string) => {
-    if (levels.indexOf(level) < threshold) return;
-    const line = { time: new Date().toISOString(), level, ...options.fields, ...fields, message };
-    process.stderr.write(`${JSON.stringify(line, errorsAsData)}\n`);
+  return createJsonLogger({ ...options, write: createLineWriter() });
+}
+
+interface JsonLoggerParts {
+  readonly level?: Level;
+  readonly fields?: object;
+  readonly write: (line: string, isUrgent: boolean) => void;
+}
+
+function createJsonLogger({ level: lowest = "info", fields: own, write }: JsonLoggerParts): Logger {
+  const threshold = levels.indexOf(lowest);
+  const log = (level: Level): Logger["info"] => {
+    const rank = levels.indexOf(level);
+    if (rank < threshold) return () => undefined;
+    return (fields, message) => {
+      const line = { time: new Date().toISOString(), level, ...own, ...fields, message };
+      write(`${JSON.stringify(line, errorsAsData)}\n`, rank > levels.indexOf("info"));
+    };
   };
   return {
     debug: log("debug"),
     info: log("info"),
     warn: log("warn"),
     error: log("error"),
-    child: (fields) => jsonLogger({ ...options, fields: { ...options.fields, ...fields } }),
+    child: (fields) => createJsonLogger({ level: lowest, fields: { ...own, ...fields }, write }),
+  };
+}
+
+/** A write to a pipe holds up the whole process: where tasks pass by the thousand, each line would. */
+function createLineWriter(): JsonLoggerParts["write"] {
+  let waiting = "";
+  const flush = (): void => {
+    if (waiting === "") return;
+    const lines = waiting;
+    waiting = "";
+    process.off("exit", flush);
+    process.stderr.write(lines);
+  };
+  return (line, isUrgent) => {
+    if (waiting === "" && !isUrgent) {
+      process.once("exit", flush);
+      setImmediate(flush);
+    }
+    waiting += line;
+    if (isUrgent) flush();
   };
 }
 

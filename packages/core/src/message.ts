@@ -70,7 +70,7 @@ const maxReplyToLength = 255;
 const lastTime = 8.64e15;
 
 /** @throws OptionError `NAME_INVALID` unless `name` is 1 to 100 letters, digits, `_`, `.` or `-`, a letter or digit first. */
-export function checkName(kind: "task" | "queue" | "header" | "schedule", name: string): string {
+export function checkName(kind: "task" | "queue" | "header" | "schedule" | "provider", name: string): string {
   if (typeof name === "string" && namePattern.test(name)) return name;
   throw new OptionError(
     "NAME_INVALID",

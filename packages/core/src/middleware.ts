@@ -1,5 +1,7 @@
 import type { OutgoingMessage, PublishResult } from "./broker.ts";
+import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
+import type { StateStore } from "./state-store.ts";
 
 /**
  * The contract of a middleware: it wraps what a client enqueues and what a worker executes. The first listed is the
@@ -28,11 +30,32 @@ export interface Middleware {
    */
   execute?(execution: Execution, next: () => Promise<unknown>): Promise<unknown>;
 
-  /** Runs when a client or worker starts, in order, before it does anything. A rejection fails the start. */
-  start?(role: "client" | "worker"): Promise<void>;
+  /**
+   * Runs when a client or worker starts, in order, before it does anything: the place to connect a pool or to warm a
+   * cache. A rejection fails the start. One middleware may serve several clients and workers: each has its own `host`.
+   */
+  start?(role: "client" | "worker", host: MiddlewareHost): Promise<void>;
 
   /** Runs when it has stopped, in reverse order. A rejection is logged and stops nothing. */
-  stop?(role: "client" | "worker"): Promise<void>;
+  stop?(role: "client" | "worker", host: MiddlewareHost): Promise<void>;
+}
+
+/** The client or worker that a middleware serves. */
+export interface MiddlewareHost {
+  readonly logger: Logger;
+  /** Absent where none is configured. */
+  readonly state: StateStore | undefined;
+  /** Writes and reads values as the host does. */
+  readonly serializers: {
+    readonly contentType: string;
+    serialize(value: unknown): Uint8Array;
+    deserialize(contentType: string, bytes: Uint8Array): unknown;
+  };
+  /**
+   * Makes a worker take no more from a queue, and hand back what has not started, until the returned function is called.
+   * What runs goes on. Several may hold one queue: it goes on when the last lets go. A client takes nothing anyway.
+   */
+  pause(queue: string): () => void;
 }
 
 /** One execution of a handler, as middlewares see it. */
@@ -40,7 +63,17 @@ export interface Execution {
   readonly message: Message;
   /** The decoded input, as the handler gets it. */
   readonly input: unknown;
+  /** The options of its task, with those that were set at its enqueue. */
+  readonly options: ExecutionOptions;
   readonly signal: AbortSignal;
+}
+
+/** What of a task's options middlewares go by; times in milliseconds. */
+export interface ExecutionOptions {
+  readonly retry: { readonly attempts: number };
+  readonly timeout: number | undefined;
+  /** With `"received"` the broker has forgotten the message: it cannot come again, so `RetryLater` is a failure. */
+  readonly acknowledge: "stored" | "executed" | "received";
 }
 
 const circuitBrand = Symbol.for("taskferry.short-circuit");

@@ -8,6 +8,7 @@ import { parseDuration } from "./duration.ts";
 import { createPublisher } from "./enqueue/publisher.ts";
 import { createRoutes, type Routes } from "./enqueue/routes.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
+import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { createEmitter, type Emitter, type SchedulerEvent } from "./events.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
@@ -40,6 +41,8 @@ export interface Scheduler extends AsyncDisposable {
   /** `stop()`. */
   close(): Promise<void>;
   on(listener: (event: SchedulerEvent) => void): Unsubscribe;
+  /** The same events for `for await`, from this call on until the scheduler has stopped. */
+  events(options?: EventStreamOptions): EventStream<SchedulerEvent>;
   status(): SchedulerStatus;
 }
 
@@ -93,6 +96,7 @@ class TaskScheduler implements Scheduler {
     if (this.#stopping !== undefined) return Promise.reject(new ClosedError("The scheduler"));
     this.#starting ??= this.#start().catch(async (error: unknown) => {
       await this.#close();
+      this.#emitter.end();
       throw error;
     });
     return this.#starting;
@@ -115,6 +119,10 @@ class TaskScheduler implements Scheduler {
     return this.#emitter.on(listener);
   }
 
+  events(options?: EventStreamOptions): EventStream<SchedulerEvent> {
+    return this.#emitter.stream(options);
+  }
+
   status(): SchedulerStatus {
     return { state: this.#state, isConnected: this.#isConnected, schedules: this.#mirror?.size ?? 0 };
   }
@@ -133,6 +141,7 @@ class TaskScheduler implements Scheduler {
         startTimeout: parseDuration(options.startTimeout ?? 0, "startTimeout"),
         isWanted: () => this.#stopping === undefined,
         middlewares: options.middlewares ?? [],
+        serializers: createSerializerSet(options.serializer, options.serializers),
         logger: this.#logger,
         onBrokerEvent: (event) => {
           const { type } = event.event;
@@ -222,10 +231,12 @@ class TaskScheduler implements Scheduler {
 
   async #stop(): Promise<void> {
     await this.#starting?.catch(() => undefined);
-    if (this.#state !== "running") return;
-    await this.#close();
-    this.#logger.info({}, "the scheduler has stopped");
-    this.#tell("scheduler.stopped");
+    if (this.#state === "running") {
+      await this.#close();
+      this.#logger.info({}, "the scheduler has stopped");
+      this.#tell("scheduler.stopped");
+    }
+    this.#emitter.end();
   }
 
   async #close(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { CallableTask } from "./callable-task.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
-import { createHandler } from "./handler.ts";
+import type { HandlerContext, TaskHandler } from "./handler.ts";
+import { contextNames, createHandler } from "./handler.ts";
 import { checkName } from "./message.ts";
+import { checkNeeds, type ProvidedValues, type ProviderNeeds } from "./provider.ts";
 import { checkSchema, type Schema, type SchemaInput, type SchemaOutput } from "./schema.ts";
 import { resolveDefinition, type TaskDefinition } from "./task-options.ts";
 
@@ -18,8 +19,25 @@ export interface Task<
   TCallerOutput = THandlerOutput,
 > extends CallableTask<TCallerInput, TCallerOutput> {
   /** Makes the handler of this task: a value for a worker's `handlers`. */
-  handler(run: (input: THandlerInput, context: HandlerContext) => THandlerOutput | Promise<THandlerOutput>): Handler;
+  handler(
+    run: (input: THandlerInput, context: HandlerContext) => THandlerOutput | Promise<THandlerOutput>,
+  ): TaskHandler<TCallerInput, TCallerOutput>;
+  /**
+   * The same for a handler that needs what providers make: the context has their values, under the names given here.
+   *
+   * @throws OptionError `OPTION_INVALID` for a name that the context has already.
+   */
+  handler<TNeeds extends HandlerNeeds>(
+    needs: TNeeds,
+    run: (
+      input: THandlerInput,
+      context: HandlerContext & ProvidedValues<TNeeds>,
+    ) => THandlerOutput | Promise<THandlerOutput>,
+  ): TaskHandler<TCallerInput, TCallerOutput>;
 }
+
+/** Providers by the name under which a handler gets their values; no name of the context. */
+export type HandlerNeeds = ProviderNeeds & { readonly [TName in keyof HandlerContext]?: never };
 
 /** What a caller gets of a task with `broadcast: true`: nothing, for there is one execution in every worker. */
 export interface Broadcasted {
@@ -89,10 +107,17 @@ export function defineTask(
     options: resolveDefinition(name, rest),
     input: input === undefined ? undefined : checkSchema(`task ${name}, input`, input),
     output: output === undefined ? undefined : checkSchema(`task ${name}, output`, output),
-    handler: (run) => createHandler(task, run),
+    handler: (first: unknown, second?: unknown) => makeHandler(task, first, second),
   };
   return Object.freeze(task);
 }
+
+function makeHandler(task: Task, first: unknown, second: unknown): TaskHandler<unknown, unknown> {
+  if (second === undefined && typeof first !== "object") return createHandler(task, first as Run);
+  return createHandler(task, second as Run, checkNeeds(`task ${task.name}, handler`, first, contextNames));
+}
+
+type Run = (input: unknown, context: HandlerContext) => unknown;
 
 /** Whether `value` was made by `defineTask`, of whichever copy of this package. */
 export function isTask(value: unknown): value is Task {

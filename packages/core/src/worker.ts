@@ -7,15 +7,19 @@ import { type Connections, openConnections, resolveConnections } from "./connect
 import { type Duration, parseDuration } from "./duration.ts";
 import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { AbortedError, ClosedError } from "./errors.ts";
+import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
 import type { HandledTask, Handler } from "./handler.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
+import { createPauses } from "./pauses.ts";
+import { createProviderScope, type ProviderScope } from "./provider-scope.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import type { StateStore } from "./state-store.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
+import { createEnd, stopOnSignals } from "./worker/ends.ts";
 import { Fires } from "./worker/fires.ts";
 import { Crew } from "./worker/isolation/crew.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
@@ -47,6 +51,8 @@ export interface Worker extends AsyncDisposable {
   /** `stop()`. May be called twice. */
   close(): Promise<void>;
   on(listener: (event: WorkerEvent) => void): Unsubscribe;
+  /** The same events for `for await`, from this call on until the worker has stopped. */
+  events(options?: EventStreamOptions): EventStream<WorkerEvent>;
   status(): WorkerStatus;
 }
 
@@ -82,12 +88,16 @@ class TaskWorker implements Worker {
   readonly #logger: Logger;
   readonly #emitter: Emitter<WorkerEvent>;
   readonly #end = createEnd();
+  readonly #pauses = createPauses();
   #state: WorkerStatus["state"] = "idle";
-  #isConnected = false;
+  #isOpen = false;
+  /** Brokers that are out of reach. */
+  readonly #away = new Set<string>();
   #conveyors: readonly Conveyor[] = [];
   /** What is ended between the last settlement and the connections. */
   readonly #closing: (() => Promise<void>)[] = [];
   #crew: Crew | undefined;
+  #providers: ProviderScope | undefined;
   #disconnect: () => Promise<void> = async () => undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -108,6 +118,7 @@ class TaskWorker implements Worker {
       this.#state = "stopped";
       await Promise.all([this.#crew?.close(), ...this.#closing.map((close) => close())]);
       await this.#disconnect();
+      this.#emitter.end();
       throw this.#stopping === undefined ? error : new ClosedError("The worker");
     });
     return this.#starting;
@@ -144,10 +155,14 @@ class TaskWorker implements Worker {
     return this.#emitter.on(listener);
   }
 
+  events(options?: EventStreamOptions): EventStream<WorkerEvent> {
+    return this.#emitter.stream(options);
+  }
+
   status(): WorkerStatus {
     return {
       state: this.#state,
-      isConnected: this.#isConnected,
+      isConnected: this.#isOpen && this.#away.size === 0,
       running: this.#conveyors.reduce((sum, { counts }) => sum + counts.running, 0),
       buffered: this.#conveyors.reduce((sum, { counts }) => sum + counts.buffered, 0),
       queues: this.#conveyors.map(({ queue }) => queue),
@@ -177,17 +192,23 @@ class TaskWorker implements Worker {
       isWanted: () => this.#stopping === undefined,
       isListening: queues.broadcast.size > 0,
       middlewares: config.middlewares ?? [],
+      serializers: createSerializerSet(config.serializer, config.serializers),
+      pause: this.#pauses.pause,
       logger: this.#logger,
       onBrokerEvent: (event) => this.#onBrokerEvent(event),
     });
-    this.#isConnected = true;
+    this.#isOpen = true;
     const cancellations = this.#openCancellations(connections, settings);
+    const providers = this.#openProviders();
+    await providers.start(crew.handlers.values());
     this.#conveyors = await openConveyors({
       config,
       settings,
       connections,
       queues,
       crew,
+      providers,
+      pauses: this.#pauses,
       worker: this.name,
       emitter: this.#emitter,
       logger: this.#logger,
@@ -213,6 +234,7 @@ class TaskWorker implements Worker {
   #createCrew(settings: WorkerSettings, { root, results }: Connections): Crew {
     return new Crew({
       config: this.#config,
+      worker: this.name,
       settings,
       root,
       hasResults: results !== undefined,
@@ -232,10 +254,20 @@ class TaskWorker implements Worker {
     return readSettings({ ...config, queues: chooseQueues([...handlers.values()].map(({ task }) => task)) });
   }
 
+  /** What they make ends before the connections do. */
+  #openProviders(): ProviderScope {
+    const { overrides = [] } = this.#config;
+    const providers = createProviderScope({ context: { worker: this.name, log: this.#logger }, overrides });
+    this.#providers = providers;
+    this.#closing.push(() => providers.close());
+    return providers;
+  }
+
   async #stop(): Promise<void> {
-    // A module of handlers may take for ever to load in its process.
-    if (this.#state === "starting") await this.#crew?.close();
+    // A module of handlers may take for ever to load in its process, and so may what connects.
+    if (this.#state === "starting") await Promise.all([this.#crew?.close(), this.#providers?.close()]);
     await this.#starting?.catch(() => undefined);
+    if (this.#state === "idle") this.#emitter.end();
     if (this.#state === "stopped" || this.#state === "idle") return;
     this.#state = "stopping";
     this.#tell("worker.stopping");
@@ -254,9 +286,10 @@ class TaskWorker implements Worker {
     this.#state = "stopped";
     await Promise.all([this.#crew?.close(), ...this.#closing.map((close) => close())]);
     await this.#disconnect();
-    this.#isConnected = false;
+    this.#isOpen = false;
     this.#logger.info({}, "the worker has stopped");
     this.#tell("worker.stopped");
+    this.#emitter.end();
     this.#end.resolve();
   }
 
@@ -305,8 +338,8 @@ class TaskWorker implements Worker {
   }
 
   #onBrokerEvent(event: ConnectionEvent): void {
-    const { type } = event.event;
-    if (type === "connected" || type === "disconnected") this.#isConnected = type === "connected";
+    if (event.event.type === "connected") this.#away.delete(event.broker);
+    if (event.event.type === "disconnected") this.#away.add(event.broker);
     this.#emitter.emit(() => event);
   }
 
@@ -318,30 +351,4 @@ class TaskWorker implements Worker {
   #tell(type: "worker.started" | "worker.stopping" | "worker.stopped"): void {
     this.#emitter.emit(() => ({ type, at: Date.now(), worker: this.name }));
   }
-}
-
-/** How a worker's life ends: by a stop, or by what no retry mends. Nobody needs to listen. */
-function createEnd(): {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-} {
-  let resolve: () => void = () => undefined;
-  let reject: (error: unknown) => void = () => undefined;
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
-}
-
-function stopOnSignals(worker: Worker): () => void {
-  let isSecond = false;
-  const onSignal = (): void => {
-    void worker.stop(isSecond ? { timeout: 0 } : {});
-    isSecond = true;
-  };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
 }

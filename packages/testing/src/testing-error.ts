@@ -11,7 +11,8 @@ export type TestingErrorCode =
   | "SERVER_NOT_RUNNING"
   | "SERVER_PORT_TAKEN"
   | "SERVER_RUNNING"
-  | "WAIT_TIMED_OUT";
+  | "WAIT_TIMED_OUT"
+  | "WORKER_NOT_RUNNING";
 
 /** An error with a stable `code`. */
 export function testingError(

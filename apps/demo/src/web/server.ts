@@ -1,7 +1,10 @@
 import multipart from "@fastify/multipart";
 import statics from "@fastify/static";
+import { type Access, type TaskferryConfig, taskferry } from "@taskferry/fastify";
 import Fastify, { type FastifyInstance } from "fastify";
 import { publicFolder } from "../settings.ts";
+import { processPicture } from "../tasks.ts";
+import { createInQueue, type InQueue } from "./in-queue.ts";
 import { addRoutes, type RouteParts } from "./routes.ts";
 import { maxFilesInRequest, maxUploadBytes } from "./uploads.ts";
 
@@ -16,7 +19,18 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-export async function createServer(parts: RouteParts): Promise<FastifyInstance> {
+export interface ServerParts extends Omit<RouteParts, "inQueue"> {
+  readonly config: TaskferryConfig;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Server {
+  readonly app: FastifyInstance;
+  readonly inQueue: InQueue;
+}
+
+/** Connected to the broker, and not listening yet. What it has connected closes with `app`. */
+export async function createServer(parts: ServerParts): Promise<Server> {
   const app = Fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 });
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({
@@ -37,6 +51,14 @@ export async function createServer(parts: RouteParts): Promise<FastifyInstance> 
   });
   await app.register(statics, { root: publicFolder });
   await app.register(statics, { root: parts.samplesFolder, prefix: "/samples/", decorateReply: false });
-  addRoutes(app, parts);
-  return app;
+  // A picture's id is that of its task: /api/tasks/<id> tells of it for as long as the picture is there.
+  const routes = {
+    prefix: "/api/tasks",
+    authorize: (_: unknown, { id }: Access) => parts.shelf.get(id) !== undefined,
+    queues: [processPicture.options.queue],
+  };
+  await app.register(taskferry, { config: parts.config, routes });
+  const inQueue = createInQueue({ ...parts, client: app.tasks.client });
+  addRoutes(app, { ...parts, inQueue });
+  return { app, inQueue };
 }

@@ -19,6 +19,7 @@ const names: Readonly<Record<keyof Config, true>> = {
   maxDeliveries: true,
   middlewares: true,
   name: true,
+  overrides: true,
   publishTimeout: true,
   queues: true,
   results: true,

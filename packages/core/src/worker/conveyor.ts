@@ -2,6 +2,7 @@ import type { Broker, Consumer, Delivery } from "../broker.ts";
 import { AbortedError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Logger } from "../logger.ts";
+import type { Pauses } from "../pauses.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
@@ -34,6 +35,7 @@ export interface ConveyorParts {
   readonly executor: Executor;
   /** Asked in this order before each handler starts. */
   readonly gates: readonly Gate[];
+  readonly pauses: Pauses;
   readonly committing: CommitParts;
   readonly results: ResultBackend | undefined;
   readonly emitter: Emitter<WorkerEvent>;
@@ -54,6 +56,7 @@ export class Conveyor {
   readonly #parking: Parking;
   readonly #screening: Screening;
   readonly #underWay = new UnderWay();
+  #isPaused = false;
   #isStopping = false;
   #isClosed = false;
 
@@ -85,6 +88,8 @@ export class Conveyor {
       jobs: () => [...this.#jobs.values()],
       onError: (error) => logger.warn({ error, queue }, "a heartbeat of running tasks failed"),
     });
+    parts.pauses.onChange(queue, () => this.#applyPause());
+    this.#applyPause();
     if (broker.capabilities.lease !== "refused") {
       this.#leases = keepLeases({
         consumer,
@@ -108,7 +113,15 @@ export class Conveyor {
 
   /** Takes nothing while it is paused, and hands back what has not started. Answers whether it was otherwise before. */
   pause(isPaused: boolean): boolean {
-    return this.#lane.pause(isPaused);
+    if (isPaused === this.#isPaused) return false;
+    this.#isPaused = isPaused;
+    this.#applyPause();
+    return true;
+  }
+
+  /** Whoever runs the queues may pause one, and a middleware may: it goes on when both let go. */
+  #applyPause(): void {
+    this.#lane.pause(this.#isPaused || this.#parts.pauses.has(this.queue));
   }
 
   /** Takes no more and hands back what has not started. */

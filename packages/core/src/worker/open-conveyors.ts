@@ -7,8 +7,10 @@ import type { Emitter, WorkerEvent } from "../events.ts";
 import { createGroupReader } from "../group-results.ts";
 import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
+import type { Pauses } from "../pauses.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
+import type { ProviderScope } from "../provider-scope.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { createSerializerSet, type SerializerSet } from "../serializer-set.ts";
 import { Claims } from "./claims.ts";
@@ -35,6 +37,8 @@ export interface OpenConveyorParts {
   readonly connections: Connections;
   readonly queues: ResolvedQueues;
   readonly crew: Crew;
+  readonly providers: ProviderScope;
+  readonly pauses: Pauses;
   readonly worker: string;
   readonly emitter: Emitter<WorkerEvent>;
   readonly logger: Logger;
@@ -53,7 +57,7 @@ const abortGrace = 1_000;
 
 /** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
-  const { config, settings, connections, queues, crew, worker, emitter, logger, isWanted } = parts;
+  const { config, settings, connections, queues, crew, pauses, worker, emitter, logger, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
   const { maxBodyBytes, maxDeliveries } = settings;
   const serializers = createSerializerSet(config.serializer, config.serializers);
@@ -89,6 +93,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       executor,
       gates: gatesOfQueue(),
       committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker, ...plans?.committing },
+      pauses,
       results: hasOutcomes ? results : undefined,
       emitter,
       logger,
@@ -165,7 +170,7 @@ interface ExecutorParts {
 }
 
 function createExecutor(
-  { connections, crew, emitter, logger, enqueueChild }: OpenConveyorParts,
+  { connections, crew, providers, emitter, logger, enqueueChild }: OpenConveyorParts,
   { serializers, wrap, reportProgress }: ExecutorParts,
 ): Executor {
   const contextParts = { logger, reportProgress, enqueueChild };
@@ -178,6 +183,7 @@ function createExecutor(
   const loop = createLoopExecutor({
     ...parts,
     createContext: (job) => new JobContext(job, contextParts),
+    providers,
     onAbandoned: ({ message: { id, task, queue, attempt, run } }) => {
       logger.error({ id, task }, "the handler ignored its signal: its slot is used again while it may still run");
       emitter.emit(() => ({ type: "task.abandoned", at: Date.now(), id, task, queue, attempt, run }));

@@ -18,6 +18,8 @@ export async function persist<T>(
       const isHopeless = isTaskferryError(error) && !error.retryable;
       if (isHopeless || !isWanted() || monotonicNow() + pause >= deadline) throw error;
       await wait(pause * (0.5 + Math.random() / 2));
+      // Who has stopped meanwhile must not write any more: the task is another's by now.
+      if (!isWanted()) throw error;
     }
   }
 }

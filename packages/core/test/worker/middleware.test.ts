@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
   createClient,
@@ -7,6 +9,7 @@ import {
   type Logger,
   type Middleware,
   memory,
+  provide,
   shortCircuit,
   silentLogger,
 } from "../../src/index.ts";
@@ -139,6 +142,40 @@ describe("middlewares in a live client and worker", () => {
     expect(answers).toEqual(["from the cache", "new!"]);
   });
 
+  test("an execute may wrap the handler, and what it needs, in a context of its own", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const scope: Middleware = { name: "scope", execute: ({ message }, next) => storage.run(message.id, next) };
+    const tenant = provide("tenant", async () => storage.getStore(), { scope: "task" });
+    const handler = echo.handler({ tenant }, async (_, context) => {
+      await setImmediate();
+      return `${context.tenant} ${storage.getStore()}`;
+    });
+    const { client } = await live({ middlewares: [scope], handlers: [handler] });
+    const answers = await Promise.all(["a", "b"].map(async (id) => (await client.enqueue(echo, "", { id })).result()));
+    expect(answers).toEqual(["a a", "b b"]);
+  });
+
+  test("an execute may put another error in the place of the handler's", async () => {
+    const mapper: Middleware = {
+      name: "mapper",
+      execute: (_, next) =>
+        next().catch((cause: unknown) => {
+          throw new RangeError("mapped", { cause });
+        }),
+    };
+    const { client } = await live({
+      middlewares: [mapper],
+      handlers: [
+        echo.handler(() => {
+          throw new Error("boom");
+        }),
+      ],
+    });
+    expect(await (await client.enqueue(echo, "a")).outcome()).toMatchObject({
+      error: { name: "RangeError", message: "mapped", cause: { message: "boom" } },
+    });
+  });
+
   test("an execute may change what the handler returned", async () => {
     const loud: Middleware = { name: "loud", execute: async (_, next) => String(await next()).toUpperCase() };
     const { client } = await live({ middlewares: [loud] });
@@ -163,7 +200,11 @@ describe("middlewares in a live client and worker", () => {
     expect(await handle.outcome()).toMatchObject({
       status: "failed",
       attempt: 2,
-      error: { name: "Error", message: "failure 2" },
+      error: {
+        code: "MIDDLEWARE_FAILED",
+        message: 'The middleware "broken" failed: failure 2',
+        cause: { name: "Error", message: "failure 2" },
+      },
     });
     expect(failures).toBe(2);
   });
@@ -184,8 +225,20 @@ describe("middlewares in a live client and worker", () => {
   test.each<readonly [string, Middleware]>([
     ["forgets next", { name: "forgetful", execute: async () => undefined }],
     ["calls next twice", { name: "eager", execute: async (_, next) => [await next(), await next()] }],
+    [
+      "calls next twice and waits for the first",
+      {
+        name: "sly",
+        execute: async (_, next) => {
+          void next();
+          return next().catch(() => "sly");
+        },
+      },
+    ],
+    ["does not wait for next", { name: "hasty", execute: async (_, next) => void next() }],
   ])("an execute that %s fails the task with MIDDLEWARE_MISUSED and its name", async (_, middleware) => {
-    const { client } = await live({ middlewares: [middleware] });
+    const handlers = [echo.handler(async () => setImmediate("late"))];
+    const { client } = await live({ middlewares: [middleware], handlers });
     expect(await (await client.enqueue(echo, "a")).outcome()).toMatchObject({
       status: "failed",
       error: { code: "MIDDLEWARE_MISUSED", message: expect.stringContaining(`"${middleware.name}"`) },

@@ -33,7 +33,12 @@ export function endAborted({ aborted }: Job): Ended | undefined {
   }
 }
 
-/** The same once the handler has ended by itself: one that ends while the worker stops has done its work. */
+/** The same once the handler has ended by itself. */
 export function endOverruled(job: Job): Ended | undefined {
-  return job.aborted?.code === "WORKER_STOPPING" ? undefined : endAborted(job);
+  return findFailure(job) === undefined ? undefined : endAborted(job);
+}
+
+/** Why a job counts as failed whatever its handler returned: one that ends while the worker stops has done its work. */
+export function findFailure({ aborted }: Job): AbortedError | undefined {
+  return aborted?.code === "WORKER_STOPPING" ? undefined : aborted;
 }

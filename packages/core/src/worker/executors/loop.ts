@@ -1,16 +1,19 @@
 import type { HandlerContext } from "../../handler.ts";
 import type { Execution } from "../../middleware.ts";
+import type { ProviderScope } from "../../provider-scope.ts";
 import { validate } from "../../schema.ts";
 import type { Executor } from "../executor.ts";
 import type { Ended, Job } from "../job.ts";
-import { endAborted, endOverruled, startTimeout } from "./aborts.ts";
+import { endAborted, endOverruled, findFailure, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
+import { JobExecution } from "./job-execution.ts";
 
 /** All `execute` middlewares as one. */
 export type Wrap = (execution: Execution, innermost: () => Promise<unknown>) => Promise<unknown>;
 
 export interface LoopExecutorParts extends OutputParts {
   readonly createContext: (job: Job) => HandlerContext;
+  readonly providers: ProviderScope;
   /** `undefined` where there are no `execute` middlewares. */
   readonly wrap: Wrap | undefined;
   /** Milliseconds that a handler has to end after its signal aborted for a timeout. */
@@ -50,12 +53,14 @@ async function runToEnd(job: Job, parts: LoopExecutorParts, end: (ended: Ended) 
   }
 }
 
-function runHandler(job: Job, { createContext, wrap }: LoopExecutorParts): unknown {
+function runHandler(job: Job, { createContext, providers, wrap }: LoopExecutorParts): unknown {
   const context = createContext(job);
-  if (wrap === undefined) return job.handler.run(job.input, context);
-  return wrap({ message: job.message, input: job.input, signal: job.signal }, async () =>
-    job.handler.run(job.input, context),
-  );
+  const { handler, input } = job;
+  const run = (): unknown =>
+    handler.needs === undefined
+      ? handler.run(input, context)
+      : providers.run(handler, { input, context, findFailure: () => findFailure(job) });
+  return wrap === undefined ? run() : wrap(new JobExecution(job), async () => run());
 }
 
 async function checkOutput(job: Job, returned: unknown, parts: LoopExecutorParts): Promise<Ended> {

@@ -4,6 +4,7 @@ import type { Site } from "../isolation/site.ts";
 import type { Ended, Job } from "../job.ts";
 import { endAborted, endOverruled, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
+import { JobExecution } from "./job-execution.ts";
 import type { Wrap } from "./loop.ts";
 
 export interface RemoteExecutorParts extends OutputParts {
@@ -71,7 +72,7 @@ async function runWrapped(job: Job, parts: WrappedParts): Promise<Ended> {
   };
   job.giveUp = () => parts.onGivenUp(endAborted(job) ?? { kind: "stopping" });
   try {
-    const returned = await parts.wrap({ message: job.message, input: job.input, signal: job.signal }, next);
+    const returned = await parts.wrap(new JobExecution(job), next);
     const isUntouched = ended?.kind === "returned" && returned === value;
     return overrule(job, isUntouched ? (ended as Ended) : serializeOutput(job.message.task, returned, parts));
   } catch (error) {

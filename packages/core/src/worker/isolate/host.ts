@@ -4,6 +4,7 @@ import { AbortedError, isTaskferryError } from "../../errors.ts";
 import { createGroupReader } from "../../group-results.ts";
 import type { Message } from "../../message.ts";
 import type { RawValue } from "../../plans/raw-value.ts";
+import { createProviderScope, type ProviderScope } from "../../provider-scope.ts";
 import { JobContext } from "../context.ts";
 import { type DecodeParts, decode } from "../decode.ts";
 import type { Executor } from "../executor.ts";
@@ -38,6 +39,7 @@ export class Host {
   readonly #calls: Calls;
   readonly #runs = new WeakMap<Job, number>();
   #stations: Stations | undefined;
+  #providers: ProviderScope | undefined;
 
   constructor(port: Port) {
     this.#port = port;
@@ -60,7 +62,7 @@ export class Host {
       case "ping":
         return this.#port.send({ type: "pong" });
       case "leave":
-        return this.#port.exit(0);
+        return void this.#leave();
     }
   }
 
@@ -68,7 +70,7 @@ export class Host {
     this.#listenForFaults(start.isShared);
     try {
       const program = await loadProgram(start);
-      this.#stations = this.#createStations(start, program);
+      this.#stations = await this.#createStations(start, program);
       if (this.#port.kind === "process") this.#tellMemory();
       this.#port.send({ type: "ready", tasks: program.tasks });
     } catch (error) {
@@ -78,10 +80,14 @@ export class Host {
     }
   }
 
-  #createStations(start: IsolateStart, { handlers, serializers }: Program): Stations {
+  async #createStations(start: IsolateStart, { handlers, serializers, overrides }: Program): Promise<Stations> {
     const send = this.#port.send;
+    const logger = proxiedLogger(send);
+    const providers = createProviderScope({ context: { worker: start.worker, log: logger }, overrides });
+    this.#providers = providers;
+    await providers.start(handlers.values(), ({ task }) => task.options.isolation === start.isolation);
     const contextParts = {
-      logger: proxiedLogger(send),
+      logger,
       reportProgress: (id: string, value: number, note: string | undefined) =>
         send({ type: "progress", id, ...checkProgress(value, note) }),
       enqueueChild: this.#calls.enqueueChild(serializers),
@@ -89,6 +95,7 @@ export class Host {
     const executor = createLoopExecutor({
       serializers,
       createContext: (job) => new JobContext(job, contextParts),
+      providers,
       wrap: undefined,
       timeoutGrace: 0,
       maxResultBytes: start.maxResultBytes ?? Number.POSITIVE_INFINITY,
@@ -108,6 +115,11 @@ export class Host {
       ...(start.hasResults && { readGroup: async (value: RawValue) => groups.read(value) }),
     };
     return { decoding, executor, loopDelay, blockedAfter: start.blockedAfter };
+  }
+
+  async #leave(): Promise<void> {
+    await this.#providers?.close();
+    this.#port.exit(0);
   }
 
   #run({ run, message, deliveryCount }: RunRequest): void {

@@ -1,6 +1,7 @@
 import type { Config } from "../../config.ts";
 import type { Handler } from "../../handler.ts";
 import type { LoadModule } from "../../load-module.ts";
+import type { ProviderOverride } from "../../provider.ts";
 import { createSerializerSet, type SerializerSet } from "../../serializer-set.ts";
 import type { IsolateStart, TaskDescription } from "../isolation/protocol.ts";
 import { type FoundHandler, loadHandlers } from "../load-handlers.ts";
@@ -10,20 +11,28 @@ export interface Program {
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly tasks: readonly TaskDescription[];
   readonly serializers: SerializerSet;
+  readonly overrides: readonly ProviderOverride[];
 }
 
 export async function loadProgram({ modules, root, loader, config }: IsolateStart): Promise<Program> {
   const loadModule: LoadModule = loader === undefined ? (url) => import(url) : (await import(loader)).loadModule;
   const found = await loadHandlers({ handlers: modules, root }, loadModule);
-  const { serializer, serializers } = config === undefined ? {} : await loadConfig(config, loadModule);
+  const {
+    serializer,
+    serializers,
+    overrides = [],
+  }: PartOfConfig = config === undefined ? {} : await loadConfig(config, loadModule);
   return {
     handlers: new Map(found.map(({ handler }) => [handler.task.name, withoutTimeout(handler)])),
     tasks: found.map(describe),
     serializers: createSerializerSet(serializer, serializers),
+    overrides,
   };
 }
 
-async function loadConfig(url: string, loadModule: LoadModule): Promise<Pick<Config, "serializer" | "serializers">> {
+type PartOfConfig = Pick<Config, "serializer" | "serializers" | "overrides">;
+
+async function loadConfig(url: string, loadModule: LoadModule): Promise<PartOfConfig> {
   return (await loadModule(url)).default as Config;
 }
 

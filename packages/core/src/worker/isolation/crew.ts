@@ -6,6 +6,7 @@ import type { Emitter, WorkerEvent } from "../../events.ts";
 import { type HandledTask, type Handler, isHandler } from "../../handler.ts";
 import type { LoadModule } from "../../load-module.ts";
 import type { Logger } from "../../logger.ts";
+import { collectProviders } from "../../provider-graph.ts";
 import type { Isolation } from "../../task-options.ts";
 import type { Executor } from "../executor.ts";
 import { byIsolation } from "../executors/by-isolation.ts";
@@ -15,6 +16,7 @@ import type { WorkerSettings } from "../settings.ts";
 import type { CallParts } from "./answer-call.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { Home } from "./home.ts";
+import type { SpawnIsolate } from "./isolate.ts";
 import { Pool } from "./pool.ts";
 import type { IsolateStart } from "./protocol.ts";
 import { createReporter, type IsolationReporter } from "./reporter.ts";
@@ -27,6 +29,7 @@ export interface CrewParts {
     readonly loadModule?: LoadModule;
     readonly loader?: string | URL;
   };
+  readonly worker: string;
   readonly settings: WorkerSettings;
   readonly root: string;
   readonly maxResultBytes: number;
@@ -51,11 +54,11 @@ export class Crew {
   services: CrewServices | undefined;
   readonly #parts: CrewParts;
   readonly #reporter: IsolationReporter;
-  readonly #start: IsolateStart;
+  readonly #start: Omit<IsolateStart, "isolation" | "isShared">;
   readonly #sites: Partial<Record<Isolation, Site>> = {};
 
   constructor(parts: CrewParts) {
-    const { config, settings, root, maxResultBytes, hasResults, logger, emitter } = parts;
+    const { config, worker, settings, root, maxResultBytes, hasResults, logger, emitter } = parts;
     this.#parts = parts;
     this.#reporter = createReporter({
       logger,
@@ -64,6 +67,7 @@ export class Crew {
     });
     this.#start = {
       type: "start",
+      worker,
       modules: (config.handlers ?? []).filter((source) => !isHandler(source)).map(String),
       root,
       loader: config.loader === undefined ? undefined : String(config.loader),
@@ -71,7 +75,6 @@ export class Crew {
       maxBodyBytes: settings.maxBodyBytes,
       maxResultBytes: Number.isFinite(maxResultBytes) ? maxResultBytes : undefined,
       hasResults,
-      isShared: false,
       blockedAfter: Math.min(longestBlock, Math.ceil(settings.lease / 3)),
     };
   }
@@ -87,11 +90,15 @@ export class Crew {
     const isApart = settings.isolation.loop === "apart";
     const tasks = isApart ? await this.#openHome() : undefined;
     const found = tasks === undefined ? await loadHandlers({ ...config, root }, config.loadModule) : [];
+    collectProviders(
+      found.map(({ handler }) => handler),
+      new Map(config.overrides?.map(({ provider, value }) => [provider, value])),
+    );
     const apart = found.filter(({ handler }) => handler.task.options.isolation !== "loop");
     this.#checkSources(
       isApart ? [] : apart.filter(({ source }) => source === undefined).map(({ handler }) => handler.task.name),
     );
-    if (tasks !== undefined || apart.length > 0) this.#checkSerializers();
+    if (tasks !== undefined || apart.length > 0) this.#checkShared();
     this.handlers = new Map([
       ...found.map(
         ({ handler }) =>
@@ -124,7 +131,7 @@ export class Crew {
     this.#checkSources(values.map(({ task }) => task.name));
     const home = new Home({
       spawn: processes(undefined),
-      start: { ...this.#start, isShared: true },
+      start: { ...this.#start, isolation: "loop", isShared: true },
       reporter: this.#reporter,
       calls: () => this.#services(),
       maxCrashes: settings.maxDeliveries,
@@ -142,10 +149,17 @@ export class Crew {
   #openPools(): void {
     const { threads: threadCount, processes: processCount, maxMemory, maxTasks } = this.#parts.settings.isolation;
     const needed = new Set([...this.handlers.values()].map(({ task }) => task.options.isolation));
-    const parts = { start: this.#start, reporter: this.#reporter, calls: () => this.#services(), maxTasks };
-    if (needed.has("thread")) this.#sites.thread = new Pool({ ...parts, spawn: threads(maxMemory), size: threadCount });
-    if (needed.has("process"))
-      this.#sites.process = new Pool({ ...parts, spawn: processes(maxMemory), size: processCount });
+    const open = (isolation: Isolation, spawn: SpawnIsolate, size: number): Pool =>
+      new Pool({
+        start: { ...this.#start, isolation, isShared: false },
+        spawn,
+        size,
+        reporter: this.#reporter,
+        calls: () => this.#services(),
+        maxTasks,
+      });
+    if (needed.has("thread")) this.#sites.thread = open("thread", threads(maxMemory), threadCount);
+    if (needed.has("process")) this.#sites.process = open("process", processes(maxMemory), processCount);
   }
 
   #services(): CrewServices {
@@ -164,20 +178,25 @@ export class Crew {
     );
   }
 
-  #checkSerializers(): void {
-    const { serializer, serializers = [] } = this.#parts.config;
-    if ((serializer === undefined && serializers.length === 0) || this.#start.config !== undefined) return;
+  /** What threads and processes need of the configuration cannot be sent to them: they load it. */
+  #checkShared(): void {
+    const { config } = this.#parts;
+    if (!isConfigNeeded(config) || this.#start.config !== undefined) return;
     throw new ConfigurationError(
       "ISOLATION_NEEDS_MODULE",
-      "isolation.config: expected the module whose default export is this configuration, since threads and processes read and write with its serializers; got none.",
+      `isolation.config: expected the module whose default export is this configuration, since threads and processes take its ${(config.overrides ?? []).length > 0 ? "overrides" : "serializers"} from there; got none.`,
     );
   }
 }
 
 /** Loaded there only where it is needed: a configuration may do more than to configure. */
-function configModule({ serializer, serializers = [], isolation }: WorkerConfig, root: string): string | undefined {
-  if (isolation?.config === undefined || (serializer === undefined && serializers.length === 0)) return undefined;
-  const module = String(isolation.config);
+function configModule(config: WorkerConfig, root: string): string | undefined {
+  if (config.isolation?.config === undefined || !isConfigNeeded(config)) return undefined;
+  const module = String(config.isolation.config);
   if (/^(?:file|data|node):/.test(module)) return module;
   return pathToFileURL(isAbsolute(module) ? module : resolve(root, module)).href;
+}
+
+function isConfigNeeded({ serializer, serializers = [], overrides = [] }: WorkerConfig): boolean {
+  return serializer !== undefined || serializers.length > 0 || overrides.length > 0;
 }

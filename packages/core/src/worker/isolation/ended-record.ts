@@ -1,4 +1,4 @@
-import { recordError, reviveError } from "../../error-record.ts";
+import { classesOf, keepClasses, recordError, reviveError } from "../../error-record.ts";
 import { type ErrorCode, isTaskferryError, TaskferryError } from "../../errors.ts";
 import type { ErrorRecord } from "../../outcome.ts";
 import type { Ended } from "../job.ts";
@@ -13,6 +13,7 @@ export function toEndedRecord(ended: Ended): EndedRecord {
       return {
         kind: "threw",
         error: recordError(ended.error),
+        classes: classesOf(ended.error),
         isOurs: isTaskferryError(ended.error),
         isFinal: ended.isFinal,
       };
@@ -23,13 +24,14 @@ export function toEndedRecord(ended: Ended): EndedRecord {
     case "cancelled":
       return ended;
     case "timedOut":
-      return { kind: "threw", error: recordError(ended.error), isOurs: true, isFinal: false };
+      return { kind: "threw", error: recordError(ended.error), classes: [], isOurs: true, isFinal: false };
     case "limited":
     case "repeated":
     case "leaseLost":
       return {
         kind: "threw",
         error: recordError(new Error(`The handler ended without an answer: ${ended.kind}.`)),
+        classes: [],
         isOurs: false,
         isFinal: false,
       };
@@ -43,7 +45,7 @@ export function fromEndedRecord(record: EndedRecord): Ended {
     case "threw":
       return {
         kind: "threw",
-        error: reviveOurs(record.error, record.isOurs),
+        error: keepClasses(reviveOurs(record.error, record.isOurs), record.classes),
         isFinal: record.isFinal,
       };
     case "refused":

@@ -15,8 +15,6 @@ export interface HomeParts extends Omit<MemberParts, "onFault"> {
 
 /** Milliseconds within which a process must answer after a handler in it was given up. */
 const answerLimit = 1_000;
-/** Milliseconds that it may take to clean up. */
-const leaveLimit = 2_000;
 /** Starts in a row that may fail. */
 const maxFailedStarts = 5;
 
@@ -80,7 +78,7 @@ export class Home implements Site {
     this.#suspects.close();
     const members = [...this.#members];
     this.#members.clear();
-    await Promise.all(members.map((member) => (member.size > 0 ? member.kill() : member.leave(leaveLimit))));
+    await Promise.all(members.map((member) => (member.size > 0 ? member.kill() : member.leave())));
   }
 
   #open(): Member {
@@ -104,7 +102,7 @@ export class Home implements Site {
     run.listeners.onStart();
     run.forget = member.run(run.job, (ended) => {
       this.#end(run, ended);
-      if (member !== this.#current && member.size === 0) void member.leave(leaveLimit);
+      if (member !== this.#current && member.size === 0) void member.leave();
     });
   }
 
@@ -142,7 +140,7 @@ export class Home implements Site {
     this.#next = undefined;
     this.#failedStarts = 0;
     this.#current = member;
-    if (former?.size === 0) void former.leave(leaveLimit);
+    if (former?.size === 0) void former.leave();
     this.#fill();
   }
 

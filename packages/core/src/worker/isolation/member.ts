@@ -2,7 +2,7 @@ import { reviveError } from "../../error-record.ts";
 import { ConfigurationError } from "../../errors.ts";
 import type { Ended, Job } from "../job.ts";
 import { answerCall, type CallParts } from "./answer-call.ts";
-import { fromEndedRecord } from "./ended-record.ts";
+import { fromEndedRecord, reviveOurs } from "./ended-record.ts";
 import type { Isolate, SpawnIsolate } from "./isolate.ts";
 import { unpackFields } from "./log-fields.ts";
 import type { IsolateStart, Report, Request, TaskDescription } from "./protocol.ts";
@@ -23,6 +23,11 @@ export interface MemberEnd {
   readonly why: string;
   readonly error: unknown;
 }
+
+/** Milliseconds within which an idle event loop turns. */
+const answerLimit = 2_000;
+/** Milliseconds that what handlers needed may take to be given back. */
+const leaveLimit = 15_000;
 
 interface Run {
   readonly job: Job;
@@ -45,7 +50,7 @@ export class Member {
   #lastRun = 0;
   #resolveReady: (tasks: readonly TaskDescription[]) => void = () => undefined;
   #rejectReady: (error: unknown) => void = () => undefined;
-  #onPong: (() => void)[] = [];
+  readonly #onPong: (() => void)[] = [];
   #fault: Error | undefined;
 
   constructor(parts: MemberParts) {
@@ -68,6 +73,7 @@ export class Member {
           new Error(`The ${this.#isolate.name} for handlers ${why} before it was ready.`, { cause: error }),
         );
         onEnd({ why, error: error ?? this.#fault });
+        for (const onPong of this.#onPong.splice(0)) onPong();
       },
     });
     this.#isolate.post([parts.start]);
@@ -101,7 +107,7 @@ export class Member {
     };
   }
 
-  /** Whether its event loop turns within `limit` milliseconds. */
+  /** Whether its event loop turns, or it ends, within `limit` milliseconds. */
   answers(limit: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), limit);
@@ -117,10 +123,11 @@ export class Member {
     return this.#isolate.kill();
   }
 
-  /** Lets it clean up, and kills it when that takes longer than `limit` milliseconds. */
-  async leave(limit: number): Promise<void> {
+  /** Lets it clean up, and kills it when its event loop does not turn, or when that takes too long. */
+  async leave(): Promise<void> {
     this.#post({ type: "leave" });
-    const timer = setTimeout(() => void this.kill(), limit);
+    void this.answers(answerLimit).then((isAlive) => (isAlive ? undefined : this.kill()));
+    const timer = setTimeout(() => void this.kill(), leaveLimit);
     await this.ended;
     clearTimeout(timer);
   }
@@ -165,7 +172,7 @@ export class Member {
       case "ready":
         return this.#resolveReady(report.tasks);
       case "unfit":
-        return this.#rejectReady(toConfigurationError(report));
+        return this.#rejectReady(toStartError(report));
     }
   }
 
@@ -183,7 +190,9 @@ export class Member {
   }
 }
 
-function toConfigurationError({ error, problems }: Extract<Report, { readonly type: "unfit" }>): ConfigurationError {
-  const code = error.code === "HANDLER_DUPLICATE" ? error.code : "CONFIGURATION_INVALID";
-  return new ConfigurationError(code, problems, { cause: reviveError(error).cause });
+function toStartError({ error, problems }: Extract<Report, { readonly type: "unfit" }>): Error {
+  const { code } = error;
+  if (code === "PROVIDER_FAILED") return reviveOurs(error, true);
+  const isKept = code === "HANDLER_DUPLICATE" || code === "PROVIDER_CYCLE";
+  return new ConfigurationError(isKept ? code : "CONFIGURATION_INVALID", problems, { cause: reviveError(error).cause });
 }

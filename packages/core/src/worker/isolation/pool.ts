@@ -14,8 +14,6 @@ export interface PoolParts extends MemberParts {
 
 /** Milliseconds that what was killed may take to end, before nobody waits for it any more. */
 const killLimit = 1_000;
-/** Milliseconds that an idle thread or process may take to clean up. */
-const leaveLimit = 2_000;
 
 interface Seat {
   readonly member: Member;
@@ -66,7 +64,7 @@ export class Pool implements Site {
     this.stop();
     const seats = [...this.#seats];
     this.#seats.clear();
-    await Promise.all(seats.map(({ member, order }) => (order?.hasStarted ? member.kill() : member.leave(leaveLimit))));
+    await Promise.all(seats.map(({ member, order }) => (order?.hasStarted ? member.kill() : member.leave())));
   }
 
   #orders(): readonly Order[] {
@@ -123,7 +121,7 @@ export class Pool implements Site {
     seat.served += 1;
     if (seat.served >= (this.#parts.maxTasks ?? Number.POSITIVE_INFINITY)) {
       this.#seats.delete(seat);
-      void seat.member.leave(leaveLimit);
+      void seat.member.leave();
     }
     this.#fill();
   }

@@ -2,7 +2,7 @@ import type { ChildOptions } from "../../callable-task.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { Message } from "../../message.ts";
 import type { ErrorRecord } from "../../outcome.ts";
-import type { ResolvedTaskOptions } from "../../task-options.ts";
+import type { Isolation, ResolvedTaskOptions } from "../../task-options.ts";
 
 /**
  * What goes between a worker and the threads and processes that run its handlers: plain data, in batches, in order. A run
@@ -13,12 +13,16 @@ export type Batch<T> = readonly T[];
 /** The first message that an isolate gets: all it needs to know, besides tasks. */
 export interface IsolateStart {
   readonly type: "start";
+  /** The worker's name. */
+  readonly worker: string;
+  /** It runs the tasks with this isolation, and no others of the modules. */
+  readonly isolation: Isolation;
   /** Modules of handlers, as the configuration names them. */
   readonly modules: readonly string[];
   readonly root: string;
   /** The URL of a module that exports `loadModule`. Absent: `import()`. */
   readonly loader: string | undefined;
-  /** The URL of the module with the configuration, where it names serializers. */
+  /** The URL of the module with the configuration, where it names serializers or overrides. */
   readonly config: string | undefined;
   readonly maxBodyBytes: number;
   /** `undefined`: no limit. */
@@ -107,7 +111,14 @@ export interface TaskDescription {
 /** How a handler ended, as plain data. `isOurs`: the error is one of taskferry's, with its code. */
 export type EndedRecord =
   | { readonly kind: "returned"; readonly contentType: string; readonly body: Uint8Array }
-  | { readonly kind: "threw"; readonly error: ErrorRecord; readonly isOurs: boolean; readonly isFinal: boolean }
+  | {
+      readonly kind: "threw";
+      readonly error: ErrorRecord;
+      /** The classes of the error: it is of none but Error once it has come over. */
+      readonly classes: readonly string[];
+      readonly isOurs: boolean;
+      readonly isFinal: boolean;
+    }
   | { readonly kind: "refused"; readonly error: ErrorRecord }
   | { readonly kind: "stopping" }
   | { readonly kind: "later"; readonly delay: number }
