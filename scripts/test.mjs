@@ -23,8 +23,9 @@ async function testAll(args) {
   );
   printOutcomes(checked);
   removeReports();
-  const tested = await step("tests, one package after the other, because they measure time", () =>
-    runTasks(["test"], { env, args: ["--concurrency=1", ...args], limitMinutes: 50 }),
+  const tested = await step(
+    "tests, of two packages at a time: they wait for servers and leases more than they compute",
+    () => runTasks(["test"], { env, args: ["--concurrency=2", ...args], limitMinutes: 50 }),
   );
   printOutcomes(tested);
   return total(checked, tested);
