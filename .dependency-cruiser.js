@@ -5,6 +5,7 @@ const coreFolders = (names) => `${core}(${names})/`;
 
 /** Facts and values that everything else builds on. */
 const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module)\\.ts$|timing/)`;
+const events = coreFiles("events");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
 const tasks = coreFiles(
@@ -12,7 +13,7 @@ const tasks = coreFiles(
 );
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|pause|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|pauses|progress|serializer-set|url-schemes",
+  "cancellation|pause|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|progress|serializer-set|surroundings|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");
@@ -24,9 +25,11 @@ const above = [coreFiles("scheduler|background"), coreFolders("scheduler|backgro
 const memory = coreFolders("memory");
 const serializers = coreFolders("serializers");
 const middlewares = coreFolders("middlewares");
+/** What is signed, encrypted or kept beside its message. */
+const protection = coreFolders("protection");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
-const wiring = `${core}worker/(open-conveyors|conveyor|screening)\\.ts$`;
+const wiring = `${core}worker/(open-conveyors|conveyor|screening|state-gates)\\.ts$`;
 const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|parking|parked-job|is-final|cancellation-mirror)\\.ts$`;
 
 const entry = ["^packages/[^/]+/src/index\\.ts$", "^packages/testing/src/(users|vitest)\\.ts$"];
@@ -44,15 +47,15 @@ const coreRules = [
   only("core-leaf", { from: leaf, allowed: [leaf], comment: "A leaf knows leaves only." }),
   only("core-contract", {
     from: contracts,
-    allowed: [leaf, contracts],
-    comment: "A contract knows leaves and other contracts.",
+    allowed: [leaf, contracts, events],
+    comment: "A contract knows leaves, other contracts and what events look like.",
   }),
   {
     name: "core-contract-types-only",
     comment: "Contracts know each other as types: none can be loaded by another.",
     severity: "error",
     from: { path: contracts },
-    to: { path: contracts, dependencyTypesNot: ["type-only"] },
+    to: { path: [contracts, events], dependencyTypesNot: ["type-only"] },
   },
   only("core-task", {
     from: tasks,
@@ -70,6 +73,11 @@ const coreRules = [
     from: memory,
     allowed: [leaf, contracts, memory],
     comment: "The memory broker proves that the contracts suffice.",
+  }),
+  only("core-protection", {
+    from: protection,
+    allowed: [leaf, contracts, protection],
+    comment: "Protection deals in bytes and facts: it knows no task, client or worker.",
   }),
   only("core-serializers", {
     from: serializers,
@@ -104,7 +112,7 @@ const coreRules = [
   },
   only("core-enqueue", {
     from: enqueue,
-    allowed: [leaf, contracts, tasks, joints, enqueue],
+    allowed: [leaf, contracts, tasks, joints, protection, enqueue],
     comment: "Enqueueing knows neither client nor worker.",
   }),
   only("core-schedules", {
@@ -114,7 +122,7 @@ const coreRules = [
   }),
   only("core-joint", {
     from: joints,
-    allowed: [leaf, contracts, tasks, joints, serializers, memory],
+    allowed: [leaf, contracts, tasks, joints, protection, serializers, memory],
     comment: "What both sides are made with knows neither side.",
   }),
   {

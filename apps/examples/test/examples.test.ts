@@ -9,18 +9,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 const root = join(import.meta.dirname, "..");
 
 describe("each example prints what it says", () => {
-  test.each([
-    "hello",
-    "retry",
-    "cancel",
-    "limits",
-    "workflow",
-    "schedule",
-    "isolation",
-    "dependencies",
-    "middlewares",
-    "fastify",
-  ])("%s", async (name) => {
+  const names = ["hello", "retry", "cancel", "limits", "workflow", "schedule", "isolation"];
+  const extensions = ["dependencies", "middlewares", "formats", "protected", "tracing", "metrics", "fastify"];
+
+  test.each([...names, ...extensions])("%s", async (name) => {
     expect(await run(name, {})).toBe(await expected(name));
   });
 
@@ -64,6 +56,22 @@ describe("each example prints what it says", () => {
       ["NATS", () => servers.nats],
     ])("broadcast over %s", async (_, url) => {
       expect(await run("broadcast", { TASKFERRY_BROKER: url() })).toBe(await expected("broadcast"));
+    });
+
+    test.each([
+      ["a Redis list", () => servers.redis],
+      ["JetStream", () => servers.nats],
+    ])("protected over %s", async (_, url) => {
+      expect(await run("protected", { TASKFERRY_BROKER: url() })).toBe(await expected("protected"));
+    });
+
+    test.each([
+      ["a Redis stream", () => servers.redis.replace("redis:", "redis+stream:")],
+      ["RabbitMQ", () => servers.rabbitmq],
+      ["JetStream", () => servers.nats],
+    ])("tracing over %s, results in Redis", async (_, url) => {
+      const env = { TASKFERRY_BROKER: url(), TASKFERRY_RESULTS: servers.redis };
+      expect(await run("tracing", env)).toBe(await expected("tracing"));
     });
 
     test.each([

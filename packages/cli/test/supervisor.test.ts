@@ -60,6 +60,24 @@ describe("taskferry worker --processes", () => {
     expect(supervisor.logs().match(/the worker has stopped/g)).toHaveLength(2);
   });
 
+  test("answers scrapes for all of them", async (context) => {
+    await using project = await createApplication();
+    const options = ["--processes", "2", "--metrics-port=0", "--metrics-host", "127.0.0.1"];
+    await using supervisor = await startTaskferry(project, ["worker", ...options]);
+    showLogsOnFailure(context, supervisor);
+    const [, port] = await supervisor.waitForOutput(/"port":(\d+)/);
+    await supervisor.waitForOutput(startedTimes(2));
+    expect(await greet(project)).toBe(0);
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const ran = [...text.matchAll(/^taskferry_task_duration_seconds_count\{.*process="(\d)"\} (\d+)$/gm)];
+    expect(ran.map(([, , count]) => Number(count))).toEqual([1]);
+    for (const process of ["1", "2"])
+      expect(text).toContain(`event_loop_delay_seconds{loop="worker",quantile="1",process="${process}"}`);
+    expect(text).toContain('taskferry_queue_depth{queue="greetings",section="ready"} 0');
+    process.kill(supervisor.pid, "SIGTERM");
+    expect(await supervisor.exited).toEqual({ code: 0, signal: null });
+  });
+
   test("replaces them one after the other at SIGHUP; one that cannot start leaves the former in its place", async (context) => {
     await using project = await createApplication();
     await using supervisor = await startTaskferry(project, ["worker", "--processes", "2"]);
@@ -121,5 +139,7 @@ describe("taskferry worker --processes", () => {
   test("keeps its own options from the command line of its workers", () => {
     const args = ["worker", "--watch", "--processes", "4", "--queues", "a", "--health-port=80", "--health-host", "::1"];
     expect(childArguments([...args, "--max-tasks", "5"])).toEqual(["worker", "--queues", "a", "--max-tasks", "5"]);
+    const scraped = ["worker", "--metrics-port", "9464", "--metrics-host=::1", "--processes=2"];
+    expect(childArguments(scraped)).toEqual(["worker", "--measured"]);
   });
 });

@@ -110,7 +110,7 @@ describe("lines about events", () => {
     const lines = heard(
       (logger) => logTasks(logger, "info"),
       [
-        { type: "task.started", ...task },
+        { type: "task.started", ...task, wait: 0 },
         { type: "task.executed", ...task, duration: 12.6 },
         { type: "task.succeeded", ...task },
         { type: "task.succeeded", ...task },

@@ -1,7 +1,10 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { showLogsOnFailure } from "@taskferry/testing";
 import { describe, expect, test } from "vitest";
 import { createApplication } from "./application.ts";
 import { startTaskferry, taskferry } from "./binary.ts";
+import { createProject } from "./project.ts";
 
 const started = /"message":"the worker has started"/;
 const draining = /"stage":"waiting for handlers"/;
@@ -34,6 +37,34 @@ describe("taskferry worker", () => {
     expect(JSON.parse((await taskferry(project, ["result", "waiting", "--json"])).stdout)).toMatchObject({
       status: "succeeded",
     });
+  });
+
+  test("answers scrapes of Prometheus", async (context) => {
+    await using project = await createApplication();
+    const options = ["--metrics-port", "0", "--metrics-host", "127.0.0.1"];
+    await using worker = await startTaskferry(project, ["worker", ...options]);
+    showLogsOnFailure(context, worker);
+    const [, port] = await worker.waitForOutput(/"port":(\d+)/);
+    await worker.waitForOutput(started);
+    const greeted = await taskferry(project, ["enqueue", "greet", '{"name":"you"}', "--wait", "--json"]);
+    expect(greeted.code).toBe(0);
+    const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+    const response = await get("/metrics");
+    expect(response.headers.get("content-type")).toContain("text/plain");
+    const text = await response.text();
+    expect(text).toContain('taskferry_task_duration_seconds_count{task="greet",queue="greetings"} 1');
+    expect(text).toContain('taskferry_queue_depth{queue="greetings",section="ready"} 0');
+    expect(text, "the event loop that handlers run in").toContain('delay_seconds{loop="handlers",quantile="1"}');
+    expect((await get("/")).status).toBe(404);
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test("says what to install where there is no package for metrics", async () => {
+    await using project = await createProject({ "taskferry.config.ts": "export default { handlers: [] };" });
+    await rm(join(project.folder, "node_modules"));
+    const { code, stderr } = await taskferry(project, ["worker", "--metrics-port", "0"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("npm install @taskferry/prometheus");
   });
 
   test("hands back what has not ended by the shutdown timeout, and exits with 0", async (context) => {

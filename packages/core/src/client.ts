@@ -15,7 +15,7 @@ import { createSchedules, type Schedules } from "./client/schedules.ts";
 import type { WorkflowHandle } from "./client/workflow-handle.ts";
 import type { WorkflowOptions, Workflows } from "./client/workflows.ts";
 import type { ClientConfig } from "./config.ts";
-import { openConnections, resolveConnections } from "./connections.ts";
+import { type Connections, openConnections, resolveConnections } from "./connections.ts";
 import { parseDuration } from "./duration.ts";
 import type { Enqueued } from "./enqueue/enqueued.ts";
 import type { EnqueueManyOptions, EnqueueResult } from "./enqueue/enqueuer.ts";
@@ -23,8 +23,10 @@ import { openEnqueuer } from "./enqueue/open-enqueuer.ts";
 import { ConfigurationError, UnsupportedCapabilityError } from "./errors.ts";
 import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { type ClientEvent, createEmitter } from "./events.ts";
-import { silentLogger } from "./logger.ts";
+import { addListeners } from "./listeners.ts";
+import { type Logger, silentLogger } from "./logger.ts";
 import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import { createProtection, type Protection } from "./protection/protection.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import type { Broadcasted } from "./task.ts";
@@ -138,24 +140,21 @@ export type ConfiguredClient<TConfig extends ClientConfig> = Client<
 export async function createClient<const TConfig extends ClientConfig>(
   config: TConfig,
 ): Promise<ConfiguredClient<TConfig>> {
-  const connections = await resolveConnections(config);
+  const logger = config.logger ?? silentLogger;
+  const { connections, protection } = await resolveProtected(config, logger);
   const { broker, results, state } = connections;
   checkResults(broker, results, config.results);
-  const logger = config.logger ?? silentLogger;
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const emitter = createEmitter<ClientEvent>((error) => logger.error({ error }, "a listener of the client threw"));
   const readers =
-    results === undefined
-      ? undefined
-      : openReaders({
-          broker,
-          results,
-          state,
-          serializers,
-          publish: (outgoing) => enqueuer.publish(outgoing),
-          maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
-        });
-  const canceller = readers?.canceller ?? createCanceller({ broker, results, state });
+    results &&
+    openReaders({
+      ...{ broker, results, state, serializers, protection },
+      publish: (outgoing) => enqueuer.publish(outgoing),
+      maxBodyBytes: protection.limitOf(config.maxBodyBytes ?? defaultMaxBodyBytes),
+    });
+  const canceller =
+    readers?.canceller ?? createCanceller({ broker, results, state, check: () => protection.checkControl(false) });
   const toHandle = (task: CallableTask, parts: Enqueued): BareHandle =>
     readers === undefined || task.options.broadcast
       ? { id: parts.id, task: parts.task }
@@ -163,6 +162,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   let closing: Promise<void> | undefined;
   const enqueuer = openEnqueuer({
     connections,
+    protection,
     config,
     serializers,
     isClosed: () => closing !== undefined,
@@ -177,6 +177,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     logger,
     onBrokerEvent: (event) => emitter.emit(() => event),
   });
+  addListeners(config.middlewares, emitter.on);
   const close = async (): Promise<void> => {
     await enqueuer.close();
     await disconnect();
@@ -192,8 +193,8 @@ export async function createClient<const TConfig extends ClientConfig>(
     },
     cancel: cancelManyWith(canceller),
     schedules: createSchedules({ ...config, state, results, serializers, routes: enqueuer.routes, toHandle }),
-    deadLetters: createDeadLetters(broker, enqueuer.publisher),
-    queues: createQueues({ broker, state, publisher: enqueuer.publisher }),
+    deadLetters: createDeadLetters(broker, { publisher: enqueuer.publisher, protection }),
+    queues: createQueues({ broker, state, publisher: enqueuer.publisher, protection }),
     on: emitter.on,
     events: emitter.stream,
     close: () => (closing ??= close()),
@@ -201,6 +202,15 @@ export async function createClient<const TConfig extends ClientConfig>(
   };
   // The types of tasks and handles are promises of the public signature; here they are erased.
   return client as unknown as ConfiguredClient<TConfig>;
+}
+
+async function resolveProtected(
+  config: ClientConfig,
+  logger: Logger,
+): Promise<{ readonly connections: Connections; readonly protection: Protection }> {
+  const connections = await resolveConnections(config);
+  const protection = createProtection(config, connections.state);
+  return { connections: protection.around(connections, logger), protection };
 }
 
 function checkResults(broker: Broker, results: ResultBackend | undefined, configured: ClientConfig["results"]): void {

@@ -11,9 +11,13 @@ export function composeEnqueue(middlewares: readonly Middleware[], publish: Publ
   if (layers.length === 0) return undefined;
   return layers.reduceRight<Publish>(
     (inner, middleware) => async (outgoing) => {
-      const once = callOnce(middleware.name);
-      const result = await middleware.enqueue?.(outgoing, (passed) => once.call(() => inner(passed)));
-      if (!once.wasCalled() || result === undefined)
+      let calls = 0;
+      const next = (passed: OutgoingMessage): Promise<PublishResult> => {
+        calls += 1;
+        return calls > 1 ? refuse(calledTwice(middleware.name, "enqueue")) : inner(passed);
+      };
+      const result = await middleware.enqueue?.(outgoing, next);
+      if (calls === 0 || result === undefined)
         throw new MiddlewareError(
           `The middleware "${middleware.name}" must call next in enqueue and return its result.`,
         );
@@ -87,19 +91,4 @@ function failed(name: string, cause: unknown): MiddlewareError {
 
 function calledTwice(name: string, seam: "enqueue" | "execute"): MiddlewareError {
   return new MiddlewareError(`The middleware "${name}" called next twice in ${seam}. Call it once.`);
-}
-
-function callOnce(name: string): {
-  readonly call: <T>(run: () => Promise<T>) => Promise<T>;
-  readonly wasCalled: () => boolean;
-} {
-  let calls = 0;
-  return {
-    call: async (run) => {
-      calls += 1;
-      if (calls > 1) throw calledTwice(name, "enqueue");
-      return run();
-    },
-    wasCalled: () => calls > 0,
-  };
 }

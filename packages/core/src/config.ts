@@ -4,6 +4,9 @@ import type { Duration } from "./duration.ts";
 import type { Handler } from "./handler.ts";
 import type { Logger } from "./logger.ts";
 import type { Middleware } from "./middleware.ts";
+import type { ClaimCheck } from "./protection/claim-check.ts";
+import type { Encryption } from "./protection/encryption.ts";
+import type { Signatures } from "./protection/signatures.ts";
 import type { ProviderOverride } from "./provider.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import type { Schedule } from "./schedule.ts";
@@ -35,6 +38,12 @@ export interface ConnectionConfig {
   readonly root?: string;
   /** How long an enqueue may wait for the broker, outages included: of a client, and of a handler. Default `"30s"`. */
   readonly publishTimeout?: Duration;
+  /** Signs messages, outcomes and records that control workers, and refuses what is not signed. See `signatures()`. */
+  readonly signatures?: Signatures;
+  /** Encrypts inputs and results. See `encryption()`. */
+  readonly encryption?: Encryption;
+  /** Keeps large inputs and results in the state store. See `claimCheck()`. */
+  readonly claimCheck?: ClaimCheck;
   /** Bytes of a serialized input at most. Default 1 MiB. */
   readonly maxBodyBytes?: number;
   /** How long a start may wait for servers that are out of reach. Default 0: it fails at once, for whoever supervises it to try again. */

@@ -8,6 +8,7 @@
 const brand = Symbol.for("taskferry.error");
 
 export type ErrorCode =
+  | "BODY_MISSING"
   | "BROKER_FULL"
   | "BROKER_NOT_SET"
   | "BROKER_UNAVAILABLE"
@@ -15,13 +16,18 @@ export type ErrorCode =
   | "CONFIGURATION_INVALID"
   | "CONTENT_TYPE_UNKNOWN"
   | "CONTRACT_MISMATCH"
+  | "DECRYPTION_FAILED"
   | "DURATION_INVALID"
+  | "ENCRYPTION_MISSING"
   | "HANDLER_DUPLICATE"
   | "HEADERS_TOO_LARGE"
   | "INPUT_INVALID"
   | "ISOLATION_NEEDS_MODULE"
+  | "KEY_UNKNOWN"
   | "LEASE_LOST"
   | "MESSAGE_MALFORMED"
+  | "MESSAGE_MOVED"
+  | "MESSAGE_REPLAYED"
   | "MESSAGE_TOO_LARGE"
   | "MESSAGE_VERSION_UNKNOWN"
   | "MIDDLEWARE_FAILED"
@@ -43,6 +49,9 @@ export type ErrorCode =
   | "RESULTS_UNAVAILABLE"
   | "SCHEDULE_EXISTS"
   | "SCHEDULE_UNKNOWN"
+  | "SIGNATURE_EXPIRED"
+  | "SIGNATURE_INVALID"
+  | "SIGNATURE_MISSING"
   | "STATE_REQUIRED"
   | "STATE_VALUE_TOO_LARGE"
   | "TASK_CANCELLED"
@@ -158,12 +167,21 @@ export class MessageError extends TaskferryError {
 
   constructor(
     code:
+      | "BODY_MISSING"
       | "CONTENT_TYPE_UNKNOWN"
+      | "DECRYPTION_FAILED"
+      | "ENCRYPTION_MISSING"
       | "HEADERS_TOO_LARGE"
+      | "KEY_UNKNOWN"
       | "MESSAGE_MALFORMED"
+      | "MESSAGE_MOVED"
+      | "MESSAGE_REPLAYED"
       | "MESSAGE_TOO_LARGE"
       | "MESSAGE_VERSION_UNKNOWN"
       | "PLAN_EXPIRED"
+      | "SIGNATURE_EXPIRED"
+      | "SIGNATURE_INVALID"
+      | "SIGNATURE_MISSING"
       | "TASK_UNKNOWN"
       | "TOO_MANY_DELIVERIES",
     message: string,

@@ -33,8 +33,8 @@ export type WorkerEvent =
     }
   /** A delivery came in, was read, and waits for a free slot. */
   | (TaskEvent & { readonly type: "task.received"; readonly deliveryCount: number | undefined })
-  /** Its handler begins. */
-  | (TaskEvent & { readonly type: "task.started" })
+  /** Its handler begins. `wait`: milliseconds since it was enqueued, or since its delay was over. */
+  | (TaskEvent & { readonly type: "task.started"; readonly wait: number })
   /** Its handler has ended; what becomes of it comes next. `duration` in milliseconds. */
   | (TaskEvent & { readonly type: "task.executed"; readonly duration: number })
   /** Settled: the outcome stands and the broker has forgotten it. */
@@ -62,6 +62,8 @@ export type WorkerEvent =
   | (TaskEvent & { readonly type: "task.lost" })
   /** Its handler ignored its signal; its slot is used again while the handler may still run. */
   | (TaskEvent & { readonly type: "task.abandoned" })
+  /** Once a second, where handlers share the event loop of a child process: by how much its timers were late, at most. */
+  | { readonly type: "handlers.late"; readonly at: number; readonly milliseconds: number }
   | ConnectionEvent;
 
 export type SchedulerEvent =

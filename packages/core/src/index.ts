@@ -106,6 +106,19 @@ export {
 export type { Serializer } from "./serializer.ts";
 export type { JsonSerializerOptions } from "./serializers/json.ts";
 export { jsonSerializer } from "./serializers/json.ts";
+export type { TaggedValues } from "./serializers/tagged.ts";
+export { taggedValues } from "./serializers/tagged.ts";
+export type { CompressionOptions } from "./serializers/compressed.ts";
+export { compressed } from "./serializers/compressed.ts";
+
+// Protection: what is signed, encrypted, or kept beside its message
+export type { ProtectedDomain } from "./protection/body.ts";
+export type { SignatureKey, Signatures, SignaturesOptions, SignedContent } from "./protection/signatures.ts";
+export { ed25519Key, hmacKey, signatures } from "./protection/signatures.ts";
+export type { Encryption, EncryptionKey, EncryptionOptions } from "./protection/encryption.ts";
+export { aesKey, encryption } from "./protection/encryption.ts";
+export type { ClaimCheck, ClaimCheckOptions } from "./protection/claim-check.ts";
+export { claimCheck } from "./protection/claim-check.ts";
 
 // Brokers
 export type {
@@ -154,7 +167,7 @@ export { createScheduler } from "./scheduler.ts";
 export type { Clock } from "./clock.ts";
 
 // Middlewares and events
-export type { Execution, ExecutionOptions, Middleware, MiddlewareHost } from "./middleware.ts";
+export type { Execution, ExecutionOptions, Middleware, MiddlewareHost, Surroundings } from "./middleware.ts";
 export { shortCircuit } from "./middleware.ts";
 export type {
   ClientEvent,

@@ -1,4 +1,5 @@
 import type { OutgoingMessage, PublishResult } from "./broker.ts";
+import type { TaskferryEvent } from "./events.ts";
 import type { Logger } from "./logger.ts";
 import type { Message } from "./message.ts";
 import type { StateStore } from "./state-store.ts";
@@ -38,6 +39,15 @@ export interface Middleware {
 
   /** Runs when it has stopped, in reverse order. A rejection is logged and stops nothing. */
   stop?(role: "client" | "worker", host: MiddlewareHost): Promise<void>;
+
+  /**
+   * Told of every event of its client, worker or scheduler, as by `on`: at once, so it must be quick. What it throws is
+   * logged and harms nothing. Looked up when all middlewares have started; events cost something only where it is there.
+   */
+  readonly listen?: ((event: TaskferryEvent) => void) | undefined;
+
+  /** What surrounds a handler, for one that runs in a thread or process of its own. */
+  readonly surroundings?: Surroundings;
 }
 
 /** The client or worker that a middleware serves. */
@@ -56,6 +66,22 @@ export interface MiddlewareHost {
    * What runs goes on. Several may hold one queue: it goes on when the last lets go. A client takes nothing anyway.
    */
   pause(queue: string): () => void;
+}
+
+/**
+ * What surrounds a handler while `execute` runs around it, such as a trace context in an AsyncLocalStorage. It goes along
+ * to the thread or process where the handler runs, and comes back with what that enqueues.
+ */
+export interface Surroundings {
+  /**
+   * The URL of a module that exports this as `surroundings`: threads and processes load it for themselves, and not the
+   * configuration.
+   */
+  readonly module: string | URL;
+  /** What of the surroundings of this call is to be had elsewhere too, as texts; `undefined`: nothing. */
+  capture(): Readonly<Record<string, string>> | undefined;
+  /** Calls `run` in the surroundings that were captured elsewhere, and returns what it returns. */
+  restore<T>(captured: Readonly<Record<string, string>>, run: () => T): T;
 }
 
 /** One execution of a handler, as middlewares see it. */

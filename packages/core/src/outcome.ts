@@ -56,6 +56,8 @@ export interface StoredOutcome extends OutcomeBase {
   /** Present when cancelled. */
   readonly reason?: string;
   readonly code?: CancelledOutcome["code"];
+  /** Present where the worker signs results. */
+  readonly signature?: string;
   /** How long the backend keeps it, in milliseconds from the time it is stored. */
   readonly ttl: number;
   /** Who waits for it, from the message. Read by backends that keep nothing; not encoded. */
@@ -89,6 +91,7 @@ function toFields(outcome: StoredOutcome): Fields {
   if (outcome.reason !== undefined) fields.reason = outcome.reason;
   if (outcome.code !== undefined) fields.code = outcome.code;
   if (outcome.result !== undefined) fields.contentType = outcome.result.contentType;
+  if (outcome.signature !== undefined) fields.signature = outcome.signature;
   return fields;
 }
 
@@ -110,6 +113,7 @@ export function decodeOutcome(bytes: Uint8Array): StoredOutcome {
   const { id, run, task, attempt, status, enqueuedAt, startedAt, finishedAt, worker, ttl } = fields;
   const outcome: Fields = { id, run, task, attempt, status, enqueuedAt, finishedAt, worker, ttl };
   if (startedAt !== undefined) outcome.startedAt = startedAt;
+  if (typeof fields.signature === "string") outcome.signature = fields.signature;
   if (status === "succeeded") outcome.result = { contentType: fields.contentType, body: buffer.subarray(end + 1) };
   else if (status === "failed") outcome.error = fields.error;
   else Object.assign(outcome, { reason: fields.reason, code: fields.code });

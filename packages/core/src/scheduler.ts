@@ -10,8 +10,10 @@ import { createRoutes, type Routes } from "./enqueue/routes.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
 import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { createEmitter, type Emitter, type SchedulerEvent } from "./events.ts";
+import { addListeners } from "./listeners.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
+import { createProtection } from "./protection/protection.ts";
 import type { Schedule } from "./schedule.ts";
 import { FireMaker } from "./scheduler/fire-maker.ts";
 import { loadSchedules } from "./scheduler/load-schedules.ts";
@@ -132,10 +134,12 @@ class TaskScheduler implements Scheduler {
     const options = this.#options;
     const connections = await resolveConnections(options);
     const { broker, root } = connections;
-    const state = requireState(connections.state);
+    const protection = createProtection(options, connections.state);
+    const guarded = protection.around(connections, this.#logger);
+    const state = requireState(guarded.state);
     const schedules = await loadSchedules({ ...options, root }, options.loadModule);
     const disconnect = await openConnections(
-      { ...connections, results: undefined },
+      { ...guarded, results: undefined },
       {
         role: "client",
         startTimeout: parseDuration(options.startTimeout ?? 0, "startTimeout"),
@@ -152,9 +156,11 @@ class TaskScheduler implements Scheduler {
     );
     this.#closing.push(disconnect);
     this.#isConnected = true;
+    addListeners(options.middlewares, this.#emitter.on);
     const publishTimeout = Math.min(longestPublish, parseDuration(options.publishTimeout ?? "30s", "publishTimeout"));
     const publisher = createPublisher(broker, publishTimeout);
-    const routes = createRoutes({ connections, publisher, middlewares: options.middlewares ?? [], publishTimeout });
+    const middlewares = options.middlewares ?? [];
+    const routes = createRoutes({ connections, publisher, middlewares, protection, publishTimeout });
     this.#closing.push(() => routes.close());
     const registry = createRegistry(state);
     for (const schedule of schedules) await this.#register(schedule, { registry, routes });

@@ -10,22 +10,23 @@ import { AbortedError, ClosedError } from "./errors.ts";
 import type { EventStream, EventStreamOptions } from "./event-stream.ts";
 import { type ConnectionEvent, createEmitter, type Emitter, type WorkerEvent } from "./events.ts";
 import type { HandledTask, Handler } from "./handler.ts";
+import { addListeners } from "./listeners.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
 import { createPauses } from "./pauses.ts";
+import { createProtection, type Protection } from "./protection/protection.ts";
 import { createProviderScope, type ProviderScope } from "./provider-scope.ts";
 import { createSerializerSet } from "./serializer-set.ts";
 import type { StateStore } from "./state-store.ts";
-import { Cancellations } from "./worker/cancellations.ts";
 import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { createEnd, stopOnSignals } from "./worker/ends.ts";
-import { Fires } from "./worker/fires.ts";
 import { Crew } from "./worker/isolation/crew.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { followPauses } from "./worker/pause-watch.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
+import { openStateGates } from "./worker/state-gates.ts";
 
 /** Takes tasks from queues and runs their handlers. Made by {@link createWorker}. */
 export interface Worker extends AsyncDisposable {
@@ -176,17 +177,19 @@ class TaskWorker implements Worker {
     this.#state = "starting";
     const settings = readSettings(config);
     const connections = await resolveConnections(config);
-    const { broker, broadcast, state } = connections;
-    const crew = this.#createCrew(settings, connections);
+    const { broker, broadcast } = connections;
+    const protection = createProtection(config, connections.state);
+    const crew = this.#createCrew(settings, connections, protection);
     this.#crew = crew;
     await crew.assemble();
     const queues = resolveQueues(this.#chooseQueues(settings, crew.handlers), crew.handlers);
     for (const { task } of crew.handlers.values()) {
       const target = task.options.broadcast ? (broadcast ?? refuseBroadcast(broker, task.name)) : broker;
       checkRunnable(target, task.name, task.options);
-      checkState(state, task.name, task.options);
+      checkState(connections.state, task.name, task.options);
     }
-    this.#disconnect = await openConnections(connections, {
+    const guarded = protection.around(connections, this.#logger);
+    this.#disconnect = await openConnections(guarded, {
       role: "worker",
       startTimeout: settings.startTimeout,
       isWanted: () => this.#stopping === undefined,
@@ -198,13 +201,16 @@ class TaskWorker implements Worker {
       onBrokerEvent: (event) => this.#onBrokerEvent(event),
     });
     this.#isOpen = true;
-    const cancellations = this.#openCancellations(connections, settings);
+    addListeners(config.middlewares, this.#emitter.on);
+    const { gates, stop } = openStateGates(guarded, { worker: this.name, lease: settings.lease, logger: this.#logger });
+    this.#closing.push(stop);
     const providers = this.#openProviders();
     await providers.start(crew.handlers.values());
     this.#conveyors = await openConveyors({
       config,
       settings,
-      connections,
+      connections: guarded,
+      protection,
       queues,
       crew,
       providers,
@@ -212,11 +218,11 @@ class TaskWorker implements Worker {
       worker: this.name,
       emitter: this.#emitter,
       logger: this.#logger,
-      gates: [cancellations, this.#openFires(connections, settings)].filter((gate) => gate !== undefined),
-      ...this.#openEnqueueing(connections),
+      gates,
+      ...this.#openEnqueueing(guarded, protection),
       isWanted: () => this.#state !== "stopped",
     });
-    await this.#followPauses(state, this.#conveyors.slice(0, queues.ordinary.size));
+    await this.#followPauses(guarded.state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
     this.#logger.info(
       {
@@ -231,14 +237,15 @@ class TaskWorker implements Worker {
     for (const conveyor of this.#conveyors) conveyor.run().catch((error: unknown) => this.#crash(conveyor, error));
   }
 
-  #createCrew(settings: WorkerSettings, { root, results }: Connections): Crew {
+  #createCrew(settings: WorkerSettings, { root, results }: Connections, protection: Protection): Crew {
     return new Crew({
       config: this.#config,
       worker: this.name,
       settings,
       root,
       hasResults: results !== undefined,
-      maxResultBytes: results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
+      maxBodyBytes: protection.limitOf(settings.maxBodyBytes),
+      maxResultBytes: protection.limitOf(results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY),
       logger: this.#logger,
       emitter: this.#emitter,
       onHopeless: (error) => {
@@ -293,28 +300,6 @@ class TaskWorker implements Worker {
     this.#end.resolve();
   }
 
-  /** Nothing can be cancelled without a state store. */
-  #openCancellations({ state, broker }: Connections, { lease }: WorkerSettings): Cancellations | undefined {
-    if (state === undefined) return undefined;
-    const cancellations = new Cancellations({
-      state,
-      worker: this.name,
-      lease,
-      isAskedEachTime: broker.admin === undefined,
-      logger: this.#logger,
-    });
-    this.#closing.push(() => cancellations.stop());
-    return cancellations;
-  }
-
-  /** Fires of schedules are executed once, and in turn, where there is a state store to agree in. */
-  #openFires({ state }: Connections, { lease }: WorkerSettings): Fires | undefined {
-    if (state === undefined) return undefined;
-    const fires = new Fires({ state, worker: this.name, lease, logger: this.#logger });
-    this.#closing.push(() => fires.stop());
-    return fires;
-  }
-
   /** Before anything is taken it is known which queues are paused. */
   async #followPauses(state: StateStore | undefined, queues: readonly Conveyor[]): Promise<void> {
     if (state === undefined) return;
@@ -323,9 +308,13 @@ class TaskWorker implements Worker {
     await watch.known;
   }
 
-  #openEnqueueing(connections: Connections): Pick<OpenConveyorParts, "enqueueChild" | "publish"> {
+  #openEnqueueing(
+    connections: Connections,
+    protection: Protection,
+  ): Pick<OpenConveyorParts, "enqueueChild" | "publish"> {
     const enqueuer = openEnqueuer({
       connections,
+      protection,
       config: this.#config,
       serializers: createSerializerSet(this.#config.serializer, this.#config.serializers),
       isClosed: () => this.#state === "stopped",

@@ -1,4 +1,4 @@
-import { jsonSerializer } from "@taskferry/core";
+import { compressed, jsonSerializer } from "@taskferry/core";
 import { testSerializer } from "../src/index.ts";
 
 testSerializer({
@@ -8,3 +8,9 @@ testSerializer({
 });
 
 testSerializer({ name: "json, of 500 levels", create: () => jsonSerializer({ maxDepth: 500 }) });
+
+testSerializer({
+  name: "json, compressed",
+  create: () => compressed(jsonSerializer(), { above: 10 }),
+  kinds: ["undefined", "date", "map", "set", "bigint", "bytes", "error", "nonFinite", "negativeZero"],
+});

@@ -5,7 +5,7 @@ import type { Session } from "../session.ts";
 import { logFormats } from "../worker/choose-logger.ts";
 import { needsSupervisor, runSupervisor, type SupervisorFlags } from "../worker/run-supervisor.ts";
 import { runWorker } from "../worker/run-worker.ts";
-import { supervisedOption } from "../worker/supervision.ts";
+import { measuredOption, supervisedOption } from "../worker/supervision.ts";
 import { examples } from "./examples.ts";
 
 export function addWorker(program: Command, session: Session): void {
@@ -35,6 +35,12 @@ export function addWorker(program: Command, session: Session): void {
     .option("--max-memory <size>", 'replace a worker whose processes hold more, such as "1gb"', byteSizeArgument)
     .option("--health-port <number>", "answer /livez and /readyz on this port; 0: any free one", wholeNumber(0, 65_535))
     .option("--health-host <address>", "listen for probes on this address alone (default: all)")
+    .option(
+      "--metrics-port <number>",
+      "answer /metrics for Prometheus on this port; needs @taskferry/prometheus",
+      wholeNumber(0, 65_535),
+    )
+    .option("--metrics-host <address>", "listen for scrapes on this address alone (default: all)")
     .option("--scheduler", "run a scheduler beside it")
     .option("--watch", "restart the worker when a source file changes")
     .addOption(new Option("--log-level <level>", "the least level that is logged (default: info)").choices(logLevels))
@@ -42,6 +48,7 @@ export function addWorker(program: Command, session: Session): void {
       new Option("--log-format <format>", "auto: pretty on a terminal, JSON lines elsewhere").choices(logFormats),
     )
     .addOption(new Option(supervisedOption).hideHelp())
+    .addOption(new Option(measuredOption).hideHelp())
     .addHelpText(
       "after",
       examples(

@@ -10,6 +10,9 @@ import { createCheck, type Finding } from "./finding.ts";
 /** Every name of a configuration; the compiler refuses this table when one is missing or too many. */
 const names: Readonly<Record<keyof Config, true>> = {
   broadcast: true,
+  claimCheck: true,
+  encryption: true,
+  signatures: true,
   broker: true,
   handlers: true,
   isolation: true,

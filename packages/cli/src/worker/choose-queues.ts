@@ -28,6 +28,15 @@ export function chooseQueues(
   );
 }
 
+/** Those with a depth to look at: a broadcast waits nowhere. */
+export function findDeepQueues(
+  queues: Readonly<Record<string, QueueOptions>>,
+  tasks: readonly HandledTask[],
+): readonly string[] {
+  const broadcasts = new Set(tasks.filter(({ options }) => options.broadcast).map(({ options }) => options.queue));
+  return Object.keys(queues).filter((queue) => !broadcasts.has(queue));
+}
+
 /** What a worker on these queues would never do, in words. */
 export function findIdleChoices(
   queues: Readonly<Record<string, QueueOptions>>,

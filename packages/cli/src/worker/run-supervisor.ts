@@ -5,6 +5,7 @@ import { chooseLogger } from "./choose-logger.ts";
 import { startHealthServer } from "./health-server.ts";
 import type { WorkerFlags } from "./run-worker.ts";
 import { supervise } from "./supervise.ts";
+import { openSupervisorMetrics, type SupervisorMetrics } from "./supervisor-metrics.ts";
 import { watchFiles } from "./watch-files.ts";
 
 export interface SupervisorFlags extends WorkerFlags {
@@ -24,6 +25,7 @@ export async function runSupervisor(session: Session, flags: SupervisorFlags): P
   const { logger } = chooseLogger(flags, config, session.terminal);
   const isWatching = flags.watch === true;
   const count = flags.processes ?? 1;
+  let metrics: SupervisorMetrics | undefined;
   const supervisor = supervise({
     count,
     args: childArguments(session.args),
@@ -31,6 +33,7 @@ export async function runSupervisor(session: Session, flags: SupervisorFlags): P
     // While developing, what crashed is not worth starting again before it was mended.
     restarts: !isWatching,
     stopLimit: stopLimit(config, flags),
+    onQueues: (queues) => metrics?.watch(queues),
   });
   const health =
     flags.healthPort === undefined
@@ -41,6 +44,12 @@ export async function runSupervisor(session: Session, flags: SupervisorFlags): P
           health: () => ({ state: `${supervisor.ready} of ${count} running`, isReady: supervisor.ready > 0 }),
         });
   if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
+  if (flags.metricsPort !== undefined) {
+    const collect = (): Promise<Readonly<Record<string, unknown>>> => supervisor.measure();
+    const { metricsPort: port, metricsHost: host } = flags;
+    metrics = await openSupervisorMetrics({ config, logger, port, host, collect });
+    logger.info({ port: metrics.port }, "metrics are answered at /metrics");
+  }
   const onChange = (changed: string): void => {
     logger.info({ changed }, "a file changed: restarting the worker");
     supervisor.restart();
@@ -50,7 +59,7 @@ export async function runSupervisor(session: Session, flags: SupervisorFlags): P
   supervisor.start();
   logger.info({ processes: count, pid: process.pid }, "the supervisor has started its workers");
   const code = await supervisor.ended;
-  await Promise.all([endWatching?.(), health?.close()]);
+  await Promise.all([endWatching?.(), health?.close(), metrics?.close()]);
   return code;
 }
 

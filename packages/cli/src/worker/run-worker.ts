@@ -14,12 +14,13 @@ import {
 import type { QueueChoice } from "../arguments.ts";
 import type { Session } from "../session.ts";
 import { type ChosenLogger, chooseLogger, type LogFlags } from "./choose-logger.ts";
-import { chooseQueues, findIdleChoices } from "./choose-queues.ts";
+import { chooseQueues, findDeepQueues, findIdleChoices } from "./choose-queues.ts";
 import { listenForFaults } from "./faults.ts";
 import { type Health, type HealthServer, startHealthServer } from "./health-server.ts";
 import { logConnection, logTasks } from "./log-events.ts";
 import { listenForStop } from "./stop-requests.ts";
-import { tellSupervisor } from "./tell-supervisor.ts";
+import { tellMeasurements, tellQueues, tellSupervisor } from "./tell-supervisor.ts";
+import { openWorkerMetrics, type WorkerMetrics } from "./worker-metrics.ts";
 
 export interface WorkerFlags extends LogFlags {
   readonly concurrency?: number;
@@ -27,8 +28,12 @@ export interface WorkerFlags extends LogFlags {
   readonly shutdownTimeout?: number;
   readonly healthPort?: number;
   readonly healthHost?: string;
+  readonly metricsPort?: number;
+  readonly metricsHost?: string;
   readonly scheduler?: boolean;
   readonly supervised?: boolean;
+  /** Whether the supervisor wants to know what is measured. */
+  readonly measured?: boolean;
   readonly maxTasks?: number;
   /** Bytes. */
   readonly maxMemory?: number;
@@ -44,14 +49,17 @@ export async function runWorker(session: Session, flags: WorkerFlags): Promise<b
   const stop = createStop(logger);
   let worker: Worker | undefined;
   let health: HealthServer | undefined;
+  let metrics: WorkerMetrics | undefined;
   const isSupervised = flags.supervised === true;
   const endListening = listenForStop({ onStop: stop.request, isSupervised });
   let endTelling: (() => void) | undefined;
   try {
     health = await openHealth(flags, () => worker);
     if (health !== undefined) logger.info({ port: health.port }, "probes are answered at /livez and /readyz");
+    metrics = await openMetrics(flags, loaded, logger);
+    if (metrics?.port !== undefined) logger.info({ port: metrics.port }, "metrics are answered at /metrics");
     const config = flags.scheduler === true ? await shareConnections(session) : (await session.loaded()).config;
-    worker = await prepareWorker(session, flags, { ...chosen, config });
+    worker = await prepareWorker(session, flags, { ...chosen, config, metrics });
     if (isSupervised) endTelling = tellSupervisor(worker, { maxTasks: flags.maxTasks, maxMemory: flags.maxMemory });
     if (flags.scheduler !== true) return await runToEnd(worker, stop, logger);
     const { name: _, ...shared } = config;
@@ -62,6 +70,7 @@ export async function runWorker(session: Session, flags: WorkerFlags): Promise<b
     endTelling?.();
     endListening();
     await health?.close();
+    await metrics?.close();
   }
 }
 
@@ -92,10 +101,15 @@ function createStop(logger: Logger): Stop {
   return { request, requested };
 }
 
+interface PrepareParts extends ChosenLogger {
+  readonly config: RootedConfig;
+  readonly metrics: WorkerMetrics | undefined;
+}
+
 async function prepareWorker(
   session: Session,
   flags: WorkerFlags,
-  { logger, taskLines, config }: ChosenLogger & { readonly config: RootedConfig },
+  { logger, taskLines, config, metrics }: PrepareParts,
 ): Promise<Worker> {
   const { file } = await session.loaded();
   const worker = createWorker({
@@ -104,6 +118,7 @@ async function prepareWorker(
     chooseQueues: (tasks) => {
       const queues = chooseQueues(config, tasks, { concurrency: flags.concurrency, queues: flags.queues });
       for (const warning of findIdleChoices(queues, tasks)) logger.warn({}, warning);
+      metrics?.watch(findDeepQueues(queues, tasks));
       return queues;
     },
     shutdown: chooseShutdown(config.shutdown, flags),
@@ -112,6 +127,7 @@ async function prepareWorker(
     loader: loaderModule(),
   });
   worker.on(logConnection(logger));
+  metrics?.observe(worker);
   if (taskLines !== undefined) worker.on(logTasks(logger, taskLines));
   return worker;
 }
@@ -171,6 +187,24 @@ function chooseIsolation(config: Config, file: string | undefined, logger: Logge
 /** Only in its repository does this package run from source. */
 function loaderModule(): URL {
   return new URL(`./isolate-loader.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
+}
+
+/** Under a supervisor, that one answers scrapes. */
+async function openMetrics(
+  { metricsPort, metricsHost, measured }: WorkerFlags,
+  config: RootedConfig,
+  logger: Logger,
+): Promise<WorkerMetrics | undefined> {
+  if (metricsPort === undefined && measured !== true) return undefined;
+  const listen = metricsPort === undefined ? undefined : { port: metricsPort, host: metricsHost };
+  const metrics = await openWorkerMetrics({ config, logger, listen });
+  if (measured !== true) return metrics;
+  const endTelling = tellMeasurements(metrics.snapshot);
+  const close = async (): Promise<void> => {
+    endTelling();
+    await metrics.close();
+  };
+  return { ...metrics, watch: tellQueues, close };
 }
 
 function chooseShutdown(configured: ShutdownOptions | undefined, { shutdownTimeout }: WorkerFlags): ShutdownOptions {

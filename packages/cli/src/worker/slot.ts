@@ -2,12 +2,15 @@ import { type Logger, monotonicNow } from "@taskferry/core";
 import { type WorkerExit, WorkerProcess } from "./worker-process.ts";
 
 export interface SlotParts {
+  /** What follows `taskferry` on the command line of a worker. */
   readonly args: readonly string[];
   readonly logger: Logger;
   /** Whether a worker that ends by itself is started again. False: it waits to be replaced. */
   readonly restarts: boolean;
   /** Milliseconds that a stop may take before the process is killed. */
   readonly stopLimit: number;
+  /** Told which queues the workers work on. */
+  readonly onQueues: (queues: readonly string[]) => void;
 }
 
 /** Milliseconds before a worker that crashed is started again: doubling from one crash to the next. */
@@ -34,13 +37,19 @@ export class Slot {
     return [...this.#processes].some(({ isReady }) => isReady);
   }
 
+  /** What its worker has measured; `undefined` when it does not say so within `limit` milliseconds. */
+  async measure(limit: number): Promise<unknown> {
+    return this.#current?.measure(limit);
+  }
+
   start(): WorkerProcess {
     clearTimeout(this.#timer);
-    const { args, logger } = this.#parts;
+    const { args, logger, onQueues } = this.#parts;
     const since = monotonicNow();
     const started = new WorkerProcess({
       args,
       logger,
+      onQueues,
       onRecycle: (why) => {
         logger.info({ pid: started.pid, why }, "a worker process is replaced");
         void this.replace();

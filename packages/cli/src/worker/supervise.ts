@@ -1,17 +1,9 @@
-import type { Logger } from "@taskferry/core";
 import { codeOfSignal } from "../exit-code.ts";
-import { Slot } from "./slot.ts";
+import { Slot, type SlotParts } from "./slot.ts";
 
-export interface SupervisorParts {
+export interface SupervisorParts extends SlotParts {
   /** Worker processes to keep. */
   readonly count: number;
-  /** What follows `taskferry` on the command line of each. */
-  readonly args: readonly string[];
-  readonly logger: Logger;
-  /** Whether a worker that ends by itself is started again at once. */
-  readonly restarts: boolean;
-  /** Milliseconds that the stop of a worker may take before it is killed. */
-  readonly stopLimit: number;
 }
 
 export interface Supervisor {
@@ -20,12 +12,16 @@ export interface Supervisor {
   restart(): void;
   /** How many workers take tasks now. */
   readonly ready: number;
+  /** What each worker has measured, by its number from 1 on, of those that answer. */
+  measure(): Promise<Readonly<Record<string, unknown>>>;
   /** Resolves to the exit code once a signal came and all workers have ended. */
   readonly ended: Promise<number>;
 }
 
 /** Milliseconds that workers have to end by themselves at a second signal. */
 const haste = 500;
+/** Milliseconds that a worker has to tell what it has measured. */
+const measureLimit = 2_000;
 
 /**
  * Keeps worker processes running. SIGTERM and SIGINT stop them all in stages, a second one at once; SIGHUP replaces them
@@ -82,6 +78,11 @@ export function supervise({ count, ...parts }: SupervisorParts): Supervisor {
     },
     get ready() {
       return slots.filter(({ isReady }) => isReady).length;
+    },
+    measure: async () => {
+      const snapshots = await Promise.all(slots.map((slot) => slot.measure(measureLimit)));
+      const named = snapshots.map((snapshot, index) => [String(index + 1), snapshot] as const);
+      return Object.fromEntries(named.filter(([, snapshot]) => snapshot !== undefined));
     },
     ended,
   };

@@ -1,5 +1,5 @@
 import type { Worker } from "@taskferry/core";
-import type { WorkerNews } from "./supervision.ts";
+import { isMetricsRequest, type WorkerNews } from "./supervision.ts";
 
 export interface RecycleLimits {
   /** Tasks after which the process is replaced. */
@@ -11,11 +11,28 @@ export interface RecycleLimits {
 /** Milliseconds between looks at the memory. */
 const lookInterval = 1_000;
 
+function tell(news: WorkerNews): void {
+  if (process.connected) process.send?.(news, undefined, undefined, () => undefined);
+}
+
+/** Tells the supervisor of this process which queues it works on. */
+export function tellQueues(queues: readonly string[]): void {
+  tell({ type: "taskferry.queues", queues });
+}
+
+/** Tells the supervisor of this process what was measured, whenever it asks. Returns the way to end that. */
+export function tellMeasurements(snapshot: () => Promise<unknown>): () => void {
+  const onMessage = (message: unknown): void => {
+    if (!isMetricsRequest(message)) return;
+    const { request } = message;
+    void snapshot().then((measured) => tell({ type: "taskferry.measured", request, snapshot: measured }));
+  };
+  process.on("message", onMessage);
+  return () => void process.off("message", onMessage);
+}
+
 /** Tells the supervisor of this process whether it takes tasks, and when it should be replaced. Returns the way to end that. */
 export function tellSupervisor(worker: Worker, { maxTasks, maxMemory }: RecycleLimits): () => void {
-  const tell = (news: WorkerNews): void => {
-    if (process.connected) process.send?.(news, undefined, undefined, () => undefined);
-  };
   let executed = 0;
   let isTired = false;
   const recycle = (why: string): void => {

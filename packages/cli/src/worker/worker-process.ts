@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "@taskferry/core";
-import { isWorkerNews, stopMessage, supervisedOption } from "./supervision.ts";
+import { isWorkerNews, type MetricsRequest, stopMessage, supervisedOption, type WorkerNews } from "./supervision.ts";
 
 /** How a worker process ended. */
 export interface WorkerExit {
@@ -14,6 +14,7 @@ export interface WorkerProcessParts {
   readonly args: readonly string[];
   readonly logger: Logger;
   readonly onRecycle: (why: string) => void;
+  readonly onQueues: (queues: readonly string[]) => void;
 }
 
 const program = fileURLToPath(new URL("../../bin/taskferry.js", import.meta.url));
@@ -26,9 +27,12 @@ export class WorkerProcess {
   readonly started: Promise<boolean>;
   readonly ended: Promise<WorkerExit>;
   readonly #child: ChildProcess;
+  /** Those who wait for what it has measured, by the number of their request. */
+  readonly #measurements = new Map<number, (snapshot: unknown) => void>();
+  #lastRequest = 0;
   #isToStop = false;
 
-  constructor({ args, logger, onRecycle }: WorkerProcessParts) {
+  constructor({ args, logger, onRecycle, onQueues }: WorkerProcessParts) {
     const child = spawn(process.execPath, [...process.execArgv, program, ...args, supervisedOption], {
       stdio: ["inherit", "inherit", "inherit", "ipc"],
     });
@@ -43,9 +47,8 @@ export class WorkerProcess {
     const ready = new Promise<boolean>((resolve) => {
       child.on("message", (news) => {
         if (!isWorkerNews(news)) return;
-        if (news.type === "taskferry.recycle") return onRecycle(news.why);
-        this.isReady = news.isReady;
-        if (news.isReady) resolve(true);
+        if (news.type === "taskferry.readiness" && news.isReady) resolve(true);
+        this.#read(news, { onRecycle, onQueues });
       });
     });
     this.started = Promise.race([ready, this.ended.then(() => false)]);
@@ -73,5 +76,37 @@ export class WorkerProcess {
   kill(signal: "SIGTERM" | "SIGKILL"): void {
     this.#isToStop = true;
     this.#child.kill(signal);
+  }
+
+  /** What it has measured; `undefined` when it does not say so within `limit` milliseconds. */
+  async measure(limit: number): Promise<unknown> {
+    if (!this.#child.connected) return undefined;
+    this.#lastRequest += 1;
+    const request: MetricsRequest = { type: "taskferry.measure", request: this.#lastRequest };
+    try {
+      return await new Promise<unknown>((resolve) => {
+        this.#measurements.set(request.request, resolve);
+        setTimeout(() => resolve(undefined), limit).unref();
+        this.#child.send(request, (error) => {
+          if (error !== null) resolve(undefined);
+        });
+      });
+    } finally {
+      this.#measurements.delete(request.request);
+    }
+  }
+
+  #read(news: WorkerNews, { onRecycle, onQueues }: Pick<WorkerProcessParts, "onRecycle" | "onQueues">): void {
+    switch (news.type) {
+      case "taskferry.readiness":
+        this.isReady = news.isReady;
+        return;
+      case "taskferry.recycle":
+        return onRecycle(news.why);
+      case "taskferry.queues":
+        return onQueues(news.queues);
+      case "taskferry.measured":
+        return this.#measurements.get(news.request)?.(news.snapshot);
+    }
   }
 }

@@ -56,6 +56,8 @@ export interface CancellerParts {
   readonly broker: Broker;
   readonly results: ResultBackend | undefined;
   readonly state: StateStore | undefined;
+  /** Called first: throws where what would be written could not be signed. */
+  readonly check: () => void;
   /** Tells the workflow of a task that was taken back. */
   readonly advance?: (message: Message, outcome: StoredOutcome) => Promise<void>;
 }
@@ -63,9 +65,10 @@ export interface CancellerParts {
 export const defaultReason = "cancelled";
 const longestReason = 1_000;
 
-export function createCanceller({ state, ...parts }: CancellerParts): Canceller {
+export function createCanceller({ state, check, ...parts }: CancellerParts): Canceller {
   return {
     cancel: async (targets, reason, options = {}) => {
+      check();
       const store = requireState(state);
       for (const { id } of targets) checkId(id);
       const record = toRecord(reason, options);
@@ -77,11 +80,11 @@ export function createCanceller({ state, ...parts }: CancellerParts): Canceller 
 
 /** One call of `cancel`, step by step: record, take back, force, look. */
 class CancelRound {
-  readonly #parts: Omit<CancellerParts, "state"> & { readonly state: StateStore };
+  readonly #parts: Omit<CancellerParts, "state" | "check"> & { readonly state: StateStore };
   readonly #record: Omit<Cancellation, "run">;
 
   constructor(
-    parts: Omit<CancellerParts, "state"> & { readonly state: StateStore },
+    parts: Omit<CancellerParts, "state" | "check"> & { readonly state: StateStore },
     record: Omit<Cancellation, "run">,
   ) {
     this.#parts = parts;

@@ -1,7 +1,9 @@
 import type { Broker, BrokerAdmin, QueueEntry, QueuePage } from "../broker.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import type { Publisher } from "../enqueue/publisher.ts";
-import { UnsupportedCapabilityError } from "../errors.ts";
+import { isTaskferryError, UnsupportedCapabilityError } from "../errors.ts";
+import type { Message } from "../message.ts";
+import type { Protection } from "../protection/protection.ts";
 
 /** The messages that were given up on, queue by queue. */
 export interface DeadLetters {
@@ -11,7 +13,8 @@ export interface DeadLetters {
   read(queue: string, key: string): Promise<QueueEntry | undefined>;
   /**
    * Enqueues them again, each as a new run with all its attempts, and removes them. A crash between the two leaves a
-   * letter whose replay the broker recognises as done. Bytes that are no message cannot be replayed and stay.
+   * letter whose replay the broker recognises as done. Bytes that are no message cannot be replayed and stay, as does
+   * what is not what its client signed.
    *
    * @param which - keys; `"all"`, or a filter, for every one there is when the call begins.
    */
@@ -39,14 +42,16 @@ export interface ReplayReport {
 
 const pageSize = 200;
 
-export function createDeadLetters(broker: Broker, publisher: Publisher): DeadLetters {
+export function createDeadLetters(
+  broker: Broker,
+  { publisher, protection }: { readonly publisher: Publisher; readonly protection: Protection },
+): DeadLetters {
   const replayOne = async (queue: string, entry: QueueEntry): Promise<string | undefined> => {
     const { message, key } = entry;
     if (message === undefined) return "these bytes are no message";
-    const { notBefore: _, expiresAt: __, ...kept } = message;
-    const result = await publisher.add({
-      message: { ...kept, run: message.run + 1, hop: message.hop + 1, attempt: 0, enqueuedAt: Date.now() },
-    });
+    const next = nextRun(message, protection);
+    if (typeof next === "string") return next;
+    const result = await publisher.add({ message: next });
     if (result.status === "refused" || result.status === "unknown") return result.error.message;
     await requireAdmin(broker).remove(queue, "dead", [key]);
     return undefined;
@@ -90,6 +95,18 @@ export function createDeadLetters(broker: Broker, publisher: Publisher): DeadLet
       return { ...report, missing: keys.filter((_, index) => found[index] === undefined) };
     },
   };
+}
+
+/** The message of its next run, or why there is none: what was never signed must not become so by a replay. */
+function nextRun(message: Message, protection: Protection): Message | string {
+  const { notBefore: _, expiresAt: __, ...kept } = message;
+  const next = { ...kept, run: message.run + 1, hop: message.hop + 1, attempt: 0, enqueuedAt: Date.now() };
+  try {
+    return protection.signAgain(message, next);
+  } catch (error) {
+    if (isTaskferryError(error)) return error.message;
+    throw error;
+  }
 }
 
 /** @throws UnsupportedCapabilityError where the broker cannot be looked into. */

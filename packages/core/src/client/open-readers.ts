@@ -2,6 +2,7 @@ import type { Broker, OutgoingMessage, PublishResult } from "../broker.ts";
 import { createGroupReader } from "../group-results.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
+import type { Protection } from "../protection/protection.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import type { SerializerSet } from "../serializer-set.ts";
 import type { StateStore } from "../state-store.ts";
@@ -17,12 +18,13 @@ export interface ReaderParts {
   readonly state: StateStore | undefined;
   readonly serializers: SerializerSet;
   readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
+  readonly protection: Protection;
   readonly maxBodyBytes: number;
 }
 
 /** What handles of tasks and workflows ask. */
 export function openReaders(parts: ReaderParts): HandleReaders & { readonly workflows: Workflows } {
-  const { broker, results, state, serializers, publish } = parts;
+  const { broker, results, state, serializers, protection, publish } = parts;
   const groups = createGroupReader(results, serializers);
   const runner = new PlanRunner({ results, state, publish, items: createPlanItems(groups, serializers) });
   const outcomes = createOutcomeReader({ results, broker, groups });
@@ -33,7 +35,12 @@ export function openReaders(parts: ReaderParts): HandleReaders & { readonly work
       broker,
       results,
       state,
-      advance: async (message, outcome) => void (await runner.advance(message, outcome, false)),
+      check: () => protection.checkControl(true),
+      advance: async (message, outcome) => {
+        if (message.plan === undefined || !protection.isAuthentic(message)) return;
+        const { contentType, body } = await protection.openInput(message, message.queue);
+        await runner.advance({ ...message, contentType, body }, outcome, false);
+      },
     }),
     workflows: createWorkflows({ ...parts, outcomes, runner }),
   };

@@ -1,8 +1,9 @@
 import type { Broker, BrokerAdmin, QueueEntry } from "../broker.ts";
 import type { Publisher } from "../enqueue/publisher.ts";
-import { ConfigurationError, OptionError } from "../errors.ts";
+import { ConfigurationError, isTaskferryError, OptionError } from "../errors.ts";
 import { checkName } from "../message.ts";
 import { decodePause, encodePause, type PausedQueue, pauseKey, pausePrefix } from "../pause.ts";
+import type { Protection } from "../protection/protection.ts";
 import type { StateStore } from "../state-store.ts";
 import { requireAdmin } from "./dead-letters.ts";
 
@@ -46,11 +47,12 @@ export interface QueueParts {
   readonly broker: Broker;
   readonly state: StateStore | undefined;
   readonly publisher: Publisher;
+  readonly protection: Protection;
 }
 
 const pageSize = 200;
 
-export function createQueues({ broker, state, publisher }: QueueParts): Queues {
+export function createQueues({ broker, state, publisher, protection }: QueueParts): Queues {
   const admin = async (): Promise<BrokerAdmin> => requireAdmin(broker);
   return {
     queues: async () => (await admin()).queues(),
@@ -73,7 +75,7 @@ export function createQueues({ broker, state, publisher }: QueueParts): Queues {
       if (checkName("queue", from) === checkName("queue", to))
         throw new OptionError("OPTION_INVALID", `move: expected two queues, got ${from} twice.`);
       const source = await admin();
-      const mover = new Mover({ admin: source, publisher, from, to, section });
+      const mover = new Mover({ admin: source, publisher, protection, from, to, section });
       return mover.move(limit ?? (await source.depth(from))[section] ?? Number.POSITIVE_INFINITY);
     },
   };
@@ -82,6 +84,7 @@ export function createQueues({ broker, state, publisher }: QueueParts): Queues {
 interface MoverParts {
   readonly admin: BrokerAdmin;
   readonly publisher: Publisher;
+  readonly protection: Protection;
   readonly from: string;
   readonly to: string;
   readonly section: "ready" | "delayed";
@@ -127,9 +130,17 @@ class Mover {
   async #publish({ message, dueAt }: QueueEntry): Promise<string | undefined> {
     if (message === undefined) return "these bytes are no message";
     const delay = dueAt === undefined ? 0 : Math.max(0, dueAt - Date.now());
-    const moved = { ...message, queue: this.#parts.to, hop: message.hop + 1 };
-    const result = await this.#parts.publisher.add(delay > 0 ? { message: moved, delay } : { message: moved });
-    return result.status === "refused" || result.status === "unknown" ? result.error.message : undefined;
+    const { protection, publisher, to } = this.#parts;
+    try {
+      const moved = await protection.moveTo({ ...message, hop: message.hop + 1 }, to, delay);
+      const result = await publisher.add(delay > 0 ? { message: moved, delay } : { message: moved });
+      if (result.status === "refused" || result.status === "unknown") return result.error.message;
+      if (moved.body !== message.body) await protection.discardInput(message);
+      return undefined;
+    } catch (error) {
+      if (isTaskferryError(error)) return error.message;
+      throw error;
+    }
   }
 }
 

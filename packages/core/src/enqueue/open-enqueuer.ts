@@ -3,6 +3,7 @@ import type { ConnectionConfig } from "../config.ts";
 import type { Connections } from "../connections.ts";
 import { parseDuration } from "../duration.ts";
 import { defaultMaxBodyBytes } from "../message.ts";
+import type { Protection } from "../protection/protection.ts";
 import { createEnqueuer, type Enqueuer, type EnqueuerParts } from "./enqueuer.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 import { createRoutes, type Routes } from "./routes.ts";
@@ -11,6 +12,7 @@ import { createUniqueClaims } from "./unique-claims.ts";
 export interface OpenEnqueuerParts<THandle>
   extends Pick<EnqueuerParts<THandle>, "serializers" | "isClosed" | "emitter" | "toHandle"> {
   readonly connections: Connections;
+  readonly protection: Protection;
   readonly config: Pick<ConnectionConfig, "middlewares" | "publishTimeout" | "maxBodyBytes">;
 }
 
@@ -28,12 +30,14 @@ export interface OpenEnqueuer<THandle> extends Enqueuer<THandle> {
 
 export function openEnqueuer<THandle>({
   connections,
+  protection,
   config,
   ...parts
 }: OpenEnqueuerParts<THandle>): OpenEnqueuer<THandle> {
   const publishTimeout = parseDuration(config.publishTimeout ?? "30s", "publishTimeout");
   const publisher = createPublisher(connections.broker, publishTimeout);
-  const routes = createRoutes({ connections, publisher, middlewares: config.middlewares ?? [], publishTimeout });
+  const middlewares = config.middlewares ?? [];
+  const routes = createRoutes({ connections, publisher, middlewares, protection, publishTimeout });
   const { results, state } = connections;
   const uniqueClaims = createUniqueClaims({
     state,
@@ -46,7 +50,7 @@ export function openEnqueuer<THandle>({
     ...parts,
     routes,
     uniqueClaims,
-    maxBodyBytes: config.maxBodyBytes ?? defaultMaxBodyBytes,
+    maxBodyBytes: protection.limitOf(config.maxBodyBytes ?? defaultMaxBodyBytes),
     replyTo: results?.replyTo,
   });
   return { ...enqueuer, publish: routes.ordinary.publish, publisher, routes, close: routes.close };

@@ -4,6 +4,7 @@ import { refuseBroadcast } from "../capability-checks.ts";
 import { composeEnqueue } from "../compose.ts";
 import type { Connections } from "../connections.ts";
 import type { Middleware } from "../middleware.ts";
+import type { Protection } from "../protection/protection.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 
 /** Where the messages of a task go, and the way there through all middlewares. */
@@ -27,14 +28,15 @@ export interface RouteParts {
   /** To the broker. */
   readonly publisher: Publisher;
   readonly middlewares: readonly Middleware[];
+  readonly protection: Protection;
   /** Milliseconds that a message may wait for its broker. */
   readonly publishTimeout: number;
 }
 
-export function createRoutes({ connections, publisher, middlewares, publishTimeout }: RouteParts): Routes {
+export function createRoutes({ connections, publisher, ...parts }: RouteParts): Routes {
   const { broker, broadcast } = connections;
-  const ordinary = { broker, publish: composeEnqueue(middlewares, publisher.add) ?? publisher.add };
-  const toAll = broadcast === undefined ? undefined : createLateRoute(broadcast, { middlewares, publishTimeout });
+  const ordinary = { broker, publish: wayTo(publisher.add, parts) };
+  const toAll = broadcast === undefined ? undefined : createLateRoute(broadcast, parts);
   return {
     ordinary,
     of: (task) => (task.options.broadcast ? (toAll ?? refuseBroadcast(broker, task.name)) : ordinary),
@@ -45,10 +47,19 @@ export function createRoutes({ connections, publisher, middlewares, publishTimeo
   };
 }
 
+/** Through all middlewares, which see what was serialized, then through protection. */
+function wayTo(
+  publish: Route["publish"],
+  { middlewares, protection }: Pick<RouteParts, "middlewares" | "protection">,
+): Route["publish"] {
+  const innermost = protection.wayOut(publish);
+  return composeEnqueue(middlewares, innermost) ?? innermost;
+}
+
 /** Few clients broadcast: the others need no connection for it. */
 function createLateRoute(
   broker: Broker,
-  { middlewares, publishTimeout }: Pick<RouteParts, "middlewares" | "publishTimeout">,
+  { publishTimeout, ...parts }: Omit<RouteParts, "connections" | "publisher">,
 ): Route & { readonly close: () => Promise<void> } {
   const publisher = createPublisher(broker, publishTimeout);
   let connecting: Promise<void> | undefined;
@@ -65,7 +76,7 @@ function createLateRoute(
   };
   return {
     broker,
-    publish: composeEnqueue(middlewares, add) ?? add,
+    publish: wayTo(add, parts),
     close: async () => {
       await publisher.drain();
       if (connecting === undefined) return;

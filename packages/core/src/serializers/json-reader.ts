@@ -1,6 +1,6 @@
 import { SerializationError } from "../errors.ts";
 import { formatPath, type PathStep } from "./json-path.ts";
-import { holdsPrototype, maxBigIntDigits } from "./json-writer.ts";
+import { holdsPrototype, maxBigIntDigits, type TagFormat } from "./json-writer.ts";
 
 /**
  * Whether what JSON.parse made of `text` can be handed out as it is: no tag, no key that pollutes prototypes, and not
@@ -42,12 +42,12 @@ function isWithin(value: unknown, depthLeft: number): boolean {
 }
 
 /**
- * Turns what JSON.parse made into the value that was written. Changes `parsed` in place.
+ * Turns what the parser made into the value that was written. Changes `parsed` in place.
  *
  * @throws SerializationError `NOT_DESERIALIZABLE` with the path to what is refused.
  */
-export function readTagged(parsed: unknown, maxDepth: number): unknown {
-  return new Reader(maxDepth).read(parsed);
+export function readTagged(parsed: unknown, format: TagFormat): unknown {
+  return new Reader(format).read(parsed);
 }
 
 const builtInErrors: Readonly<Record<string, new (message: string) => Error>> = {
@@ -68,17 +68,19 @@ const bigIntPattern = /^-?\d+$/;
 const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/;
 
 class Reader {
-  readonly #maxDepth: number;
+  readonly #format: TagFormat;
   readonly #path: PathStep[] = [];
   #depth = 0;
 
-  constructor(maxDepth: number) {
-    this.#maxDepth = maxDepth;
+  constructor(format: TagFormat) {
+    this.#format = format;
   }
 
   read(value: unknown): unknown {
     if (typeof value !== "object" || value === null) return value;
-    if (this.#depth === this.#maxDepth) throw this.#refuse(`a value nested more than ${this.#maxDepth} deep`);
+    if (this.#format.isBinary && value instanceof Uint8Array) return Uint8Array.from(value);
+    const { maxDepth } = this.#format;
+    if (this.#depth === maxDepth) throw this.#refuse(`a value nested more than ${maxDepth} deep`);
     this.#depth += 1;
     const read = Array.isArray(value) ? this.#readItems(value) : this.#readObject(value as Record<string, unknown>);
     this.#depth -= 1;
@@ -134,9 +136,9 @@ class Reader {
       case "number":
         return this.#readNumber(inner);
       case "bytes":
-        return new Uint8Array(this.#readBytes(inner).buffer);
+        return new Uint8Array(this.#readBase64(inner).buffer);
       case "Buffer":
-        return this.#readBytes(inner);
+        return inner instanceof Uint8Array ? copy(inner) : this.#readBase64(inner);
       case "Set":
         return new Set(this.#readItems(this.#requireList(inner, "Set")));
       case "Map":
@@ -174,7 +176,7 @@ class Reader {
   }
 
   /** Memory of its own, not a slice of Node's pool: a reader may look at `buffer` too. */
-  #readBytes(inner: unknown): Buffer {
+  #readBase64(inner: unknown): Buffer {
     if (typeof inner !== "string" || inner.length % 4 !== 0 || !base64Pattern.test(inner))
       throw this.#refuse("bytes that are not base64");
     const padding = inner.endsWith("==") ? 2 : inner.endsWith("=") ? 1 : 0;
@@ -222,6 +224,12 @@ class Reader {
       { path },
     );
   }
+}
+
+function copy(bytes: Uint8Array): Buffer {
+  const own = Buffer.alloc(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 /** Not enumerable, as on errors that JavaScript makes. */

@@ -2,48 +2,60 @@ import { types } from "node:util";
 import { isTaskferryError, SerializationError } from "../errors.ts";
 import { formatPath, type PathStep } from "./json-path.ts";
 
+/** What the writer of tags depends on: how deep it goes, and what the format below it has of its own. */
+export interface TagFormat {
+  /** Names the format in refusals, such as `"JSON"`. */
+  readonly name: string;
+  readonly maxDepth: number;
+  /** Bytes are left as they are, and texts must be what UTF-8 can carry. Without it, bytes are written as base64. */
+  readonly isBinary: boolean;
+}
+
 /** Decimal digits of a bigint: converting longer ones blocks the process. */
 export const maxBigIntDigits = 10_000;
 const firstTooLong = 10n ** BigInt(maxBigIntDigits);
 
 /**
- * Whether JSON.stringify writes `value` as it is. One cheap walk: it says no to whatever needs a closer look, cycles
- * and getters that throw among them, which {@link writeTagged} takes.
+ * Whether the format writes `value` as it is. One cheap walk: it says no to whatever needs a closer look, cycles and
+ * getters that throw among them, which {@link writeTagged} takes.
  */
-export function isPlainJson(value: unknown, maxDepth: number): boolean {
+export function isPlainData(value: unknown, { maxDepth, isBinary }: TagFormat): boolean {
   try {
-    return isPlain(value, maxDepth);
+    return isPlain(value, maxDepth, isBinary);
   } catch {
     return false;
   }
 }
 
-function isPlain(value: unknown, depthLeft: number): boolean {
+function isPlain(value: unknown, depthLeft: number, isBinary: boolean): boolean {
   switch (typeof value) {
     case "string":
+      return !isBinary || value.isWellFormed();
     case "boolean":
       return true;
     case "number":
       return Number.isFinite(value) && !Object.is(value, -0);
     case "object":
-      return value === null || (depthLeft > 0 && holdsPlainJson(value, depthLeft - 1));
+      return value === null || (depthLeft > 0 && holdsPlainData(value, depthLeft - 1, isBinary));
     default:
       return false;
   }
 }
 
-function holdsPlainJson(value: object, depthLeft: number): boolean {
+function holdsPlainData(value: object, depthLeft: number, isBinary: boolean): boolean {
   const prototype = Object.getPrototypeOf(value);
   if (prototype === Array.prototype) {
     const items = value as readonly unknown[];
     for (let index = 0; index < items.length; index += 1) {
-      if (!isPlain(items[index], depthLeft)) return false;
+      if (!isPlain(items[index], depthLeft, isBinary)) return false;
     }
     return true;
   }
+  if (prototype === Uint8Array.prototype) return isBinary;
   if (prototype !== Object.prototype && prototype !== null) return false;
   for (const key in value) {
-    if (isSpecialKey(key) || !isPlain((value as Record<string, unknown>)[key], depthLeft)) return false;
+    if (isSpecialKey(key) || !isPlain((value as Record<string, unknown>)[key], depthLeft, isBinary)) return false;
+    if (isBinary && !key.isWellFormed()) return false;
   }
   return true;
 }
@@ -53,12 +65,12 @@ function isSpecialKey(key: string): boolean {
 }
 
 /**
- * Builds what JSON.stringify writes for `value`: plain JSON in which everything else is tagged.
+ * Builds what the format writes for `value`: plain data in which everything else is tagged.
  *
  * @throws SerializationError `NOT_SERIALIZABLE` with the path to what cannot be carried.
  */
-export function writeTagged(value: unknown, maxDepth: number): unknown {
-  const writer = new Writer(maxDepth);
+export function writeTagged(value: unknown, format: TagFormat): unknown {
+  const writer = new Writer(format);
   try {
     return writer.write(value);
   } catch (error) {
@@ -71,17 +83,18 @@ function tag(...content: readonly unknown[]): unknown {
 }
 
 class Writer {
-  readonly #maxDepth: number;
+  readonly #format: TagFormat;
   readonly #path: PathStep[] = [];
   readonly #ancestors: object[] = [];
 
-  constructor(maxDepth: number) {
-    this.#maxDepth = maxDepth;
+  constructor(format: TagFormat) {
+    this.#format = format;
   }
 
   write(value: unknown): unknown {
     switch (typeof value) {
       case "string":
+        return this.#checkText(value);
       case "boolean":
         return value;
       case "number":
@@ -115,9 +128,9 @@ class Writer {
   #enter(value: object): unknown {
     if (this.#ancestors.includes(value))
       throw this.#refuse("a cycle: a value that contains itself", "Send the id of the part instead.");
-    if (this.#ancestors.length === this.#maxDepth) {
+    if (this.#ancestors.length === this.#format.maxDepth) {
       throw this.#refuse(
-        `a value nested more than ${this.#maxDepth} deep`,
+        `a value nested more than ${this.#format.maxDepth} deep`,
         "Flatten it, or raise `maxDepth` of the serializer on both sides.",
       );
     }
@@ -132,7 +145,7 @@ class Writer {
     if (types.isDate(value)) return tag("Date", Number.isNaN(value.getTime()) ? null : value.getTime());
     if (types.isMap(value)) return tag("Map", this.#writeEntries(value));
     if (types.isSet(value)) return tag("Set", this.#writeItems([...value]));
-    if (types.isUint8Array(value)) return tag(Buffer.isBuffer(value) ? "Buffer" : "bytes", toBase64(value));
+    if (types.isUint8Array(value)) return this.#writeBytes(value);
     if (types.isNativeError(value) || value instanceof Error) return tag("Error", this.#writeError(value));
     if (types.isBoxedPrimitive(value)) return this.write(value.valueOf());
     const { toJSON } = value as { readonly toJSON?: unknown };
@@ -140,6 +153,16 @@ class Writer {
     const fault = findFault(value);
     if (fault !== undefined) throw this.#refuse(...fault);
     return this.#writeProperties(value);
+  }
+
+  #checkText(text: string): string {
+    if (!this.#format.isBinary || text.isWellFormed()) return text;
+    throw this.#refuse("a text with half a surrogate pair, which UTF-8 cannot carry", "Send its bytes.");
+  }
+
+  #writeBytes(bytes: Uint8Array): unknown {
+    if (!this.#format.isBinary) return tag(Buffer.isBuffer(bytes) ? "Buffer" : "bytes", toBase64(bytes));
+    return Buffer.isBuffer(bytes) ? tag("Buffer", new Uint8Array(bytes)) : bytes;
   }
 
   #writeItems(items: readonly unknown[]): unknown[] {
@@ -156,9 +179,9 @@ class Writer {
   #writeError(error: Error): unknown {
     const { code } = error as { readonly code?: unknown };
     return {
-      name: String(error.name),
-      message: String(error.message),
-      ...(typeof error.stack === "string" && { stack: error.stack }),
+      name: this.#checkText(String(error.name)),
+      message: this.#checkText(String(error.message)),
+      ...(typeof error.stack === "string" && { stack: error.stack.toWellFormed() }),
       ...((typeof code === "string" || (typeof code === "number" && Number.isFinite(code))) && { code }),
       ...(Object.hasOwn(error, "cause") && { cause: this.#step("cause", error.cause) }),
     };
@@ -179,7 +202,7 @@ class Writer {
         this.#path.push(key);
         throw this.#refuse("a property that could change prototypes", "No reader accepts it: rename it.");
       }
-      written[key] = this.#step(key, property);
+      written[this.#checkText(key)] = this.#step(key, property);
     }
     return Object.hasOwn(written, "$tf") ? tag("object", written) : written;
   }
@@ -193,7 +216,7 @@ class Writer {
     const path = formatPath(this.#path);
     return new SerializationError(
       "NOT_SERIALIZABLE",
-      `Expected a value that JSON can carry, got ${found} at ${path}. ${advice}`,
+      `Expected a value that ${this.#format.name} can carry, got ${found} at ${path}. ${advice}`,
       cause === undefined ? { path } : { path, cause },
     );
   }

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
-import { OptionError, SerializationError } from "../errors.ts";
+import { SerializationError } from "../errors.ts";
 import type { Serializer } from "../serializer.ts";
 import { canSkipReading, readTagged } from "./json-reader.ts";
-import { isPlainJson, writeTagged } from "./json-writer.ts";
+import { isPlainData, type TagFormat, writeTagged } from "./json-writer.ts";
+import { checkDepth } from "./tagged.ts";
 
 export interface JsonSerializerOptions {
   /** How deep objects, arrays, maps, sets and errors may be nested inside one another, from 1 to 500. Default 64. */
@@ -24,24 +25,19 @@ const undefinedText = '{"$tf":["undefined"]}';
  * @throws OptionError `OPTION_INVALID` for a `maxDepth` out of range.
  */
 export function jsonSerializer(options: JsonSerializerOptions = {}): Serializer {
-  const maxDepth = options.maxDepth ?? 64;
-  if (!Number.isInteger(maxDepth) || maxDepth < 1 || maxDepth > 500) {
-    throw new OptionError(
-      "OPTION_INVALID",
-      `maxDepth: expected a whole number from 1 to 500, got ${String(maxDepth)}.`,
-    );
-  }
+  const maxDepth = checkDepth(options.maxDepth);
+  const format: TagFormat = { name: "JSON", maxDepth, isBinary: false };
   return {
     contentType: "application/json",
     serialize: (value) => {
       if (value === undefined) return Buffer.from(undefinedText);
-      return Buffer.from(JSON.stringify(isPlainJson(value, maxDepth) ? value : writeTagged(value, maxDepth)));
+      return Buffer.from(JSON.stringify(isPlainData(value, format) ? value : writeTagged(value, format)));
     },
     deserialize: (bytes) => {
       const text = decodeText(bytes);
       if (text === undefinedText) return undefined;
       const parsed = parse(text);
-      return canSkipReading(text, parsed, maxDepth) ? parsed : readTagged(parsed, maxDepth);
+      return canSkipReading(text, parsed, maxDepth) ? parsed : readTagged(parsed, format);
     },
   };
 }

@@ -3,6 +3,7 @@ import { AbortedError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Logger } from "../logger.ts";
 import type { Pauses } from "../pauses.ts";
+import type { Protection } from "../protection/protection.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
@@ -14,7 +15,7 @@ import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
 import { Parking } from "./parking.ts";
 import { firstSuspectDelivery } from "./quarantine.ts";
-import { describeDelivery, isReadable, tell, tellExecuted } from "./report.ts";
+import { describeDelivery, isReadable, tell, tellExecuted, tellStarted } from "./report.ts";
 import { Screening } from "./screening.ts";
 import { settle } from "./settle.ts";
 import { policyOf } from "./settle-policy.ts";
@@ -38,6 +39,7 @@ export interface ConveyorParts {
   readonly pauses: Pauses;
   readonly committing: CommitParts;
   readonly results: ResultBackend | undefined;
+  readonly protection: Protection;
   readonly emitter: Emitter<WorkerEvent>;
   readonly logger: Logger;
 }
@@ -226,7 +228,7 @@ export class Conveyor {
       return;
     }
     job.startedAt = Date.now();
-    if (emitter.isHeard) emitter.emit(() => ({ type: "task.started", ...describeDelivery(job.delivery) }));
+    if (emitter.isHeard) tellStarted(job, emitter);
     for (const gate of this.#parts.gates) gate.starting?.(job);
     const ended = await executor.execute(job);
     for (const gate of this.#parts.gates) gate.executed?.(job);
@@ -255,6 +257,7 @@ export class Conveyor {
     const confirming = subject instanceof Job ? confirmAll(gates, subject) : undefined;
     const ended = confirming === undefined ? how : ((await confirming) ?? how);
     const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
+    if (committed === "settled" && verdict.then.kind === "ack") this.#discardInput(subject);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
       if (committed === "settled") for (const gate of gates) gate.ended?.(subject, ended);
@@ -267,6 +270,15 @@ export class Conveyor {
   #jobOf(delivery: Delivery): Job | undefined {
     const job = isReadable(delivery) ? this.#jobs.get(runKey(delivery.message)) : undefined;
     return job?.delivery === delivery ? job : undefined;
+  }
+
+  /** What was kept beside its message is wanted no longer. A failure costs room until its time is over, nothing else. */
+  #discardInput({ delivery }: Job | Unrunnable): void {
+    const { protection, logger, queue } = this.#parts;
+    const discarding = isReadable(delivery) ? protection.discardInput(delivery.message) : undefined;
+    if (discarding === undefined) return;
+    const onError = (error: unknown): void => logger.warn({ error, queue }, "a large input could not be removed");
+    void this.#underWay.track(discarding).catch(onError);
   }
 
   #forget(job: Job): void {

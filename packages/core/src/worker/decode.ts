@@ -3,16 +3,25 @@ import { isTaskferryError, MessageError, type TaskferryError } from "../errors.t
 import { GroupResults, groupContentType } from "../group-results.ts";
 import type { Handler } from "../handler.ts";
 import type { RawValue } from "../plans/raw-value.ts";
+import type { Body } from "../protection/body.ts";
+import type { Protection } from "../protection/protection.ts";
 import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
 import { applyPolicy, type ResolvedTaskOptions } from "../task-options.ts";
 import { Job, type Unrunnable } from "./job.ts";
+import { persist } from "./persist.ts";
 
 export interface DecodeParts {
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly serializers: SerializerSet;
+  readonly protection: Protection;
+  /** The queue that deliveries come from. */
+  readonly queue: string;
   readonly maxBodyBytes: number;
   readonly maxDeliveries: number;
+  /** Milliseconds for which a body that is kept elsewhere is asked for again. */
+  readonly patience: number;
+  readonly isWanted: () => boolean;
   /** Reads the results of a group, for as long as it takes the backend to answer; absent where none are kept. */
   readonly readGroup?: (value: RawValue) => Promise<unknown>;
   /** Whether the input of this handler's task is read where the handler runs, and not here. Absent: none is. */
@@ -34,47 +43,59 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
   if (deliveryCount !== undefined && deliveryCount > parts.maxDeliveries)
     throw tooManyDeliveries(deliveryCount, parts.maxDeliveries);
   if (message.body.length > parts.maxBodyBytes) throw tooLarge(message.body.length, parts.maxBodyBytes);
+  parts.protection.verify(message, parts.queue);
   const handler = parts.handlers.get(message.task);
   if (handler === undefined) throw unknownTask(message.task, parts.handlers);
   if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
   const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
-  if (parts.isReadElsewhere?.(handler) === true)
-    return new Job({ delivery, message, handler, input: undefined, options });
-  if (message.contentType === groupContentType) return decodeGroup(delivery, { handler, options }, parts);
-  const raw = parts.serializers.deserialize(message.contentType, message.body);
-  return check(delivery, raw, { handler, options });
+  const opening = parts.protection.openInput(message, parts.queue);
+  const run = { delivery, handler, options };
+  if (!(opening instanceof Promise)) return decodeBody(opening, run, parts);
+  const again = (): Promise<Body> => Promise.resolve(parts.protection.openInput(message, parts.queue));
+  return opening
+    .catch(() => persist(again, { limit: parts.patience, isWanted: parts.isWanted }))
+    .then((body) => decodeBody(body, run, parts))
+    .catch((error: unknown) => refuseUnlessAway(delivery, error));
+}
+
+type Run = Pick<Job, "delivery" | "handler" | "options">;
+
+function decodeBody(body: Body, run: Run, parts: DecodeParts): Job | Unrunnable | Promise<Job | Unrunnable> {
+  const { delivery, handler } = run;
+  const { message } = delivery;
+  if (parts.isReadElsewhere?.(handler) === true) return new Job({ ...run, message, opened: body, input: undefined });
+  if (body.contentType === groupContentType) return decodeGroup(body, run, parts);
+  return check(parts.serializers.deserialize(body.contentType, body.body), body, run);
 }
 
 /** A backend that does not answer is no fault of the message: it is handed back. */
-async function decodeGroup(
-  delivery: ReadableDelivery,
-  run: Pick<Job, "handler" | "options">,
-  { readGroup }: DecodeParts,
-): Promise<Job | Unrunnable> {
+async function decodeGroup(body: Body, run: Run, { readGroup }: DecodeParts): Promise<Job | Unrunnable> {
+  const { delivery } = run;
   if (readGroup === undefined) return refuse(delivery, unkept(delivery.message.task), delivery.message.id);
   try {
-    const read = await readGroup(delivery.message);
+    const read = await readGroup(body);
     const isWholeWanted = read instanceof GroupResults && run.handler.task.input !== undefined;
-    return await check(delivery, isWholeWanted ? await read.all() : read, run);
+    return await check(isWholeWanted ? await read.all() : read, body, run);
   } catch (error) {
-    if (!isTaskferryError(error) || !error.retryable) return refuseUnknown(delivery, error);
-    return { delivery, id: delivery.message.id, ended: { kind: "stopping" } };
+    return refuseUnlessAway(delivery, error);
   }
 }
 
+function refuseUnlessAway(delivery: ReadableDelivery, error: unknown): Unrunnable {
+  if (!isTaskferryError(error) || !error.retryable) return refuseUnknown(delivery, error);
+  return { delivery, id: delivery.message.id, ended: { kind: "stopping" } };
+}
+
 /** An input that its task has a schema for is checked by it. */
-function check(
-  delivery: ReadableDelivery,
-  raw: unknown,
-  { handler, options }: Pick<Job, "handler" | "options">,
-): Job | Unrunnable | Promise<Job | Unrunnable> {
+function check(raw: unknown, opened: Body, run: Run): Job | Unrunnable | Promise<Job | Unrunnable> {
+  const { delivery, handler } = run;
   const { message } = delivery;
   const schema = handler.task.input;
-  if (schema === undefined) return new Job({ delivery, message, handler, input: raw, options });
+  if (schema === undefined) return new Job({ ...run, message, opened, input: raw });
   const input = validate(schema, raw, { code: "INPUT_INVALID", name: `The input of ${message.task}` });
-  if (!(input instanceof Promise)) return new Job({ delivery, message, handler, input, options });
+  if (!(input instanceof Promise)) return new Job({ ...run, message, opened, input });
   return input.then(
-    (decoded) => new Job({ delivery, message, handler, input: decoded, options }),
+    (decoded) => new Job({ ...run, message, opened, input: decoded }),
     (error: unknown) => refuseUnknown(delivery, error),
   );
 }

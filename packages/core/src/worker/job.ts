@@ -3,6 +3,8 @@ import type { AbortedError, TaskferryError } from "../errors.ts";
 import type { Handler } from "../handler.ts";
 import type { Message } from "../message.ts";
 import type { StoredOutcome } from "../outcome.ts";
+import type { Body } from "../protection/body.ts";
+import type { Captured } from "../surroundings.ts";
 import type { ResolvedTaskOptions } from "../task-options.ts";
 
 /** One message on its way through a worker, from decoding to settlement. */
@@ -14,6 +16,8 @@ export class Job {
   readonly key: string;
   readonly handler: Handler;
   readonly input: unknown;
+  /** The serialized input, after whatever protected it on its way; `undefined`: nothing did. */
+  readonly opened: Body | undefined;
   readonly options: ResolvedTaskOptions;
   /** Wall-clock epoch milliseconds; 0 until the handler begins. */
   startedAt = 0;
@@ -25,16 +29,19 @@ export class Job {
   aborted: AbortedError | undefined;
   /** Ends the execution from outside; set while the handler runs. */
   giveUp: (() => void) | undefined;
+  /** What surrounds its handler, where that runs elsewhere. */
+  captured: Captured | undefined;
   /** Carries an abort to where the handler runs, when that is elsewhere. */
   onAbort: ((reason: AbortedError) => void) | undefined;
   #controller: AbortController | undefined;
 
-  constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options">) {
+  constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options"> & { readonly opened?: Body }) {
     this.delivery = parts.delivery;
     this.message = parts.message;
     this.key = runKey(parts.message);
     this.handler = parts.handler;
     this.input = parts.input;
+    this.opened = parts.opened === parts.message ? undefined : parts.opened;
     this.options = parts.options;
   }
 
@@ -77,6 +84,6 @@ export interface Unrunnable {
   readonly ended: Extract<Ended, { readonly kind: "refused" | "cancelled" | "repeated" | "stopping" }>;
 }
 
-export function runKey({ id, run }: Message): string {
+export function runKey({ id, run }: Pick<Message, "id" | "run">): string {
   return `${id}:${run}`;
 }

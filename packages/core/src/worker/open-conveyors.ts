@@ -10,6 +10,7 @@ import type { Logger } from "../logger.ts";
 import type { Pauses } from "../pauses.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
+import { checkWorkerProtection, type Protection } from "../protection/protection.ts";
 import type { ProviderScope } from "../provider-scope.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { createSerializerSet, type SerializerSet } from "../serializer-set.ts";
@@ -28,6 +29,7 @@ import { createLimitGate } from "./limits/limit-gate.ts";
 import { persist } from "./persist.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
+import { createReplayGuard, noteEndings, type ReplayGuard } from "./replay-guard.ts";
 import type { ResolvedQueues, WorkerSettings } from "./settings.ts";
 import { UniqueKeys } from "./unique-keys.ts";
 
@@ -42,6 +44,7 @@ export interface OpenConveyorParts {
   readonly worker: string;
   readonly emitter: Emitter<WorkerEvent>;
   readonly logger: Logger;
+  readonly protection: Protection;
   readonly gates: readonly Gate[];
   readonly enqueueChild: EnqueueChild;
   /** To the broker, through the middlewares. */
@@ -57,22 +60,25 @@ const abortGrace = 1_000;
 
 /** One conveyor for each queue, with the stations that they share. What every worker runs has no outcome. */
 export async function openConveyors(parts: OpenConveyorParts): Promise<readonly Conveyor[]> {
-  const { config, settings, connections, queues, crew, pauses, worker, emitter, logger, isWanted } = parts;
+  const { config, settings, connections, queues, crew, worker, emitter, logger } = parts;
+  const { protection, pauses, isWanted } = parts;
   const { broker, results, state, broadcast } = connections;
   const { maxBodyBytes, maxDeliveries } = settings;
   const serializers = createSerializerSet(config.serializer, config.serializers);
   const progress = createProgressWriter(state, logger);
   const onError = (error: unknown): void => logger.warn({ error }, "outcomes could not be stored");
   const recorder = results === undefined ? undefined : createRecorder({ results, limit: patience, isWanted, onError });
+  checkWorkerProtection(config, {
+    state,
+    hasResults: results !== undefined,
+    isAlone: broker.capabilities.receivers === "every",
+  });
   const plans = results === undefined ? undefined : openPlans(parts, { results, serializers });
   crew.services = { serializers, enqueueChild: parts.enqueueChild, results, reportProgress: progress.report };
   const wrap = composeExecute(config.middlewares ?? []);
   const executor = createExecutor(parts, { serializers, wrap, reportProgress: progress.report });
   const decoding = {
-    handlers: crew.handlers,
-    serializers,
-    maxBodyBytes,
-    maxDeliveries,
+    ...{ handlers: crew.handlers, serializers, protection, maxBodyBytes, maxDeliveries, patience, isWanted },
     // Middlewares run here, and see the input; so do the keys of limits.
     ...(wrap === undefined && { isReadElsewhere }),
     ...plans?.decoding,
@@ -80,6 +86,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   const gatesOfQueue = openGates(parts);
   const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
     const hasOutcomes = from.capabilities.receivers === "one";
+    const guard = createGuard(parts, hasOutcomes);
     const consumer = await from.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
     return new Conveyor({
       broker: from,
@@ -89,10 +96,14 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       lease: settings.lease,
       patience,
       grace: abortGrace,
-      decoding,
+      decoding: { ...decoding, queue },
       executor,
-      gates: gatesOfQueue(),
-      committing: { recorder: hasOutcomes ? recorder : undefined, progress, worker, ...plans?.committing },
+      gates: guard === undefined ? gatesOfQueue() : [guard, ...gatesOfQueue()],
+      committing: {
+        ...{ recorder: noteEndings(hasOutcomes ? recorder : undefined, guard), progress, worker },
+        ...plans?.committing,
+      },
+      protection,
       pauses,
       results: hasOutcomes ? results : undefined,
       emitter,
@@ -133,20 +144,35 @@ function isReadElsewhere(handler: Handler): boolean {
   return isElsewhere(handler) && handler.task.options.limit?.key === undefined;
 }
 
+function createGuard(
+  { connections, protection, logger, isWanted }: OpenConveyorParts,
+  isShared: boolean,
+): ReplayGuard | undefined {
+  if (protection.signatures?.refusesReplays !== true) return undefined;
+  // What every worker runs has ended for each of them apart.
+  return createReplayGuard({ state: isShared ? connections.state : undefined, limit: patience, isWanted, logger });
+}
+
 /** What steps of workflows need besides: the results of groups, and what follows an outcome. */
 function openPlans(
-  { connections: { state }, publish, isWanted, logger }: OpenConveyorParts,
+  { connections: { state }, protection, publish, isWanted, logger }: OpenConveyorParts,
   { results, serializers }: { readonly results: ResultBackend; readonly serializers: SerializerSet },
 ): { readonly decoding: Pick<DecodeParts, "readGroup">; readonly committing: Pick<CommitParts, "advance"> } {
   const groups = createGroupReader(results, serializers);
   const runner = new PlanRunner({ results, state, publish, items: createPlanItems(groups, serializers) });
   const limits = { limit: patience, isWanted };
+  const advance = async (...[message, outcome, isRepeated]: Parameters<PlanRunner["advance"]>): Promise<boolean> => {
+    if (message.plan === undefined || !protection.isAuthentic(message)) return false;
+    // A fallback gets what the failed step had got.
+    const { contentType, body } = await protection.openInput(message, message.queue);
+    return runner.advance({ ...message, contentType, body }, outcome, isRepeated);
+  };
   return {
     decoding: { readGroup: (value) => persist(async () => groups.read(value), limits) },
     committing: {
       advance: async (message, outcome, isRepeated) => {
         try {
-          return await persist(() => runner.advance(message, outcome, isRepeated), {
+          return await persist(() => advance(message, outcome, isRepeated), {
             ...limits,
             limit: Number.POSITIVE_INFINITY,
           });
@@ -170,7 +196,7 @@ interface ExecutorParts {
 }
 
 function createExecutor(
-  { connections, crew, providers, emitter, logger, enqueueChild }: OpenConveyorParts,
+  { connections, crew, protection, providers, emitter, logger, enqueueChild }: OpenConveyorParts,
   { serializers, wrap, reportProgress }: ExecutorParts,
 ): Executor {
   const contextParts = { logger, reportProgress, enqueueChild };
@@ -178,7 +204,7 @@ function createExecutor(
     serializers,
     wrap,
     timeoutGrace: abortGrace,
-    maxResultBytes: connections.results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY,
+    maxResultBytes: protection.limitOf(connections.results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY),
   };
   const loop = createLoopExecutor({
     ...parts,

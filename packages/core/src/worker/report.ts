@@ -1,4 +1,4 @@
-import type { Delivery, ReadableDelivery } from "../broker.ts";
+import type { DeadLetterReason, Delivery, ReadableDelivery } from "../broker.ts";
 import type { Emitter, TaskEvent, WorkerEvent } from "../events.ts";
 import type { Logger } from "../logger.ts";
 import type { Committed } from "./commit.ts";
@@ -38,6 +38,8 @@ function log(subject: Job | Unrunnable, { store, then }: Verdict, logger: Logger
       { ...names(subject), error: store.error },
       subject instanceof Job ? "the task failed" : "the message cannot be run",
     );
+  } else if (then.kind === "reject" && then.isUntrusted) {
+    logger.error({ ...names(subject), code: then.code, reason: then.message }, "the message cannot be trusted");
   } else if (store?.status === "cancelled") {
     logger.warn({ ...names(subject), reason: store.reason }, "the task was cancelled");
   }
@@ -45,6 +47,8 @@ function log(subject: Job | Unrunnable, { store, then }: Verdict, logger: Logger
 
 function toEvent(subject: Job | Unrunnable, { store, then }: Verdict): WorkerEvent {
   const base = identify(subject);
+  if (then.kind === "reject" && then.isUntrusted)
+    return { type: "task.rejected", ...base, reason: reasonOf(then, base) };
   if (store === undefined && (then.kind === "ack" || then.kind === "reject")) return { type: "task.repeated", ...base };
   if (then.kind === "retry" && then.isLimited) return { type: "task.limited", ...base, delay: then.delay };
   if (then.kind === "retry") return { type: "task.retrying", ...base, delay: then.delay, error: then.error };
@@ -52,7 +56,14 @@ function toEvent(subject: Job | Unrunnable, { store, then }: Verdict): WorkerEve
   if (store?.status === "cancelled") return { type: "task.cancelled", ...base, code: store.code, reason: store.reason };
   if (then.kind !== "reject" || store?.status !== "failed") return { type: "task.succeeded", ...base };
   if (subject instanceof Job) return { type: "task.failed", ...base, error: store.error };
-  return { type: "task.rejected", ...base, reason: { code: then.code, message: then.message, at: base.at } };
+  return { type: "task.rejected", ...base, reason: reasonOf(then, base) };
+}
+
+function reasonOf(
+  { code, message }: Extract<Verdict["then"], { kind: "reject" }>,
+  { at }: TaskEvent,
+): DeadLetterReason {
+  return { code, message, at };
 }
 
 function identify(subject: Job | Unrunnable): TaskEvent {
@@ -70,6 +81,12 @@ function identify(subject: Job | Unrunnable): TaskEvent {
 function names(subject: Job | Unrunnable): object {
   const { id, task, queue, attempt } = identify(subject);
   return { id, task, queue, attempt };
+}
+
+/** Tells listeners of a handler that begins. The clocks of client and worker may differ. */
+export function tellStarted({ delivery, message, startedAt }: Job, emitter: Emitter<WorkerEvent>): void {
+  const wait = Math.max(0, startedAt - (message.notBefore ?? message.enqueuedAt));
+  emitter.emit(() => ({ type: "task.started", ...describeDelivery(delivery), wait }));
 }
 
 /** Tells listeners of a handler that has ended. */

@@ -36,7 +36,8 @@ export type SettleVerdict =
       /** Its limit was reached: nothing ran. */
       readonly isLimited?: true;
     }
-  | { readonly kind: "reject"; readonly code: ErrorCode; readonly message: string }
+  /** `isUntrusted`: nobody knows whose message it was. */
+  | { readonly kind: "reject"; readonly code: ErrorCode; readonly message: string; readonly isUntrusted?: true }
   | { readonly kind: "release" }
   | { readonly kind: "nothing" };
 
@@ -70,6 +71,10 @@ export function settle(ended: Ended, policy: SettlePolicy): Verdict {
     case "repeated":
       return { store: undefined, then: settleRepeated(ended.outcome) };
     case "refused":
+      if (untrustedCodes.has(ended.error.code)) {
+        const { code, message } = ended.error;
+        return { store: undefined, then: { kind: "reject", code, message, isUntrusted: true } };
+      }
       return giveUp(recordError(ended.error), ended.error.code, policy.attempt);
     case "stopping":
       if (policy.isAcknowledged)
@@ -103,8 +108,24 @@ function giveUp(error: ErrorRecord, code: ErrorCode, attempt: number): Verdict {
   };
 }
 
+/**
+ * Whoever sent these may have put any id on them: an outcome stored under it would be told to those who wait for a task of
+ * that id, and could stand in the way of the true one.
+ */
+const untrustedCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "DECRYPTION_FAILED",
+  "ENCRYPTION_MISSING",
+  "KEY_UNKNOWN",
+  "MESSAGE_MOVED",
+  "MESSAGE_REPLAYED",
+  "SIGNATURE_EXPIRED",
+  "SIGNATURE_INVALID",
+  "SIGNATURE_MISSING",
+]);
+
 /** Reasons that are told apart in the dead letters; whatever else a handler threw is `TASK_FAILED`. */
 const recordedCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "BODY_MISSING",
   "CONTENT_TYPE_UNKNOWN",
   "INPUT_INVALID",
   "MESSAGE_MALFORMED",

@@ -10,6 +10,7 @@ import {
   type Schedule,
   type Scheduler,
   type SchedulerEvent,
+  type Signatures,
   type StateStore,
   silentLogger,
 } from "../../src/index.ts";
@@ -56,7 +57,7 @@ export interface SchedulerStage {
   readonly events: readonly SchedulerEvent[];
   start(
     schedules: readonly Schedule[],
-    options?: { readonly clock?: FakeClock; readonly state?: StateStore },
+    options?: { readonly clock?: FakeClock; readonly state?: StateStore; readonly signatures?: Signatures },
   ): Promise<Scheduler>;
   /** What waits in the queue, in order. */
   waiting(): Promise<readonly Message[]>;

@@ -1,4 +1,5 @@
 import { CancelTask, RetryLater } from "../../errors.ts";
+import type { Captured } from "../../surroundings.ts";
 import type { Executor } from "../executor.ts";
 import type { Site } from "../isolation/site.ts";
 import type { Ended, Job } from "../job.ts";
@@ -11,6 +12,8 @@ export interface RemoteExecutorParts extends OutputParts {
   readonly site: Site;
   /** Runs here, around what runs there. */
   readonly wrap: Wrap | undefined;
+  /** What surrounds a handler, to go along with it. */
+  readonly capture: () => Captured | undefined;
   /** Milliseconds that a handler has to end after its signal aborted for a timeout. */
   readonly timeoutGrace: number;
 }
@@ -27,7 +30,8 @@ export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
   };
 }
 
-function place(job: Job, { site, timeoutGrace }: RemoteExecutorParts, end: (ended: Ended) => void): void {
+function place(job: Job, { site, timeoutGrace, capture }: RemoteExecutorParts, end: (ended: Ended) => void): void {
+  job.captured = capture();
   let stopTimer: (() => void) | undefined;
   const leave = (): void => {
     stopTimer?.();

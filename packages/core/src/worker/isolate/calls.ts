@@ -2,6 +2,7 @@ import { decodeOutcome } from "../../outcome.ts";
 import type { ResultBackend } from "../../result-backend.ts";
 import { validate } from "../../schema.ts";
 import type { SerializerSet } from "../../serializer-set.ts";
+import { capture, type NamedSurroundings } from "../../surroundings.ts";
 import type { EnqueueChild } from "../context.ts";
 import { reviveOurs } from "../isolation/ended-record.ts";
 import type { AnswerRequest, Call } from "../isolation/protocol.ts";
@@ -26,9 +27,10 @@ export class Calls {
   }
 
   /** The input is checked and serialized here, where its schema is, and the key of a unique task found. */
-  enqueueChild(serializers: SerializerSet): EnqueueChild {
+  enqueueChild(serializers: SerializerSet, surroundings: readonly NamedSurroundings[]): EnqueueChild {
     return async (parent, task, { input, options }) => {
       if (parent.aborted !== undefined) throw parent.aborted;
+      const captured = capture(surroundings);
       if (task.input !== undefined)
         await validate(task.input, input, { code: "INPUT_INVALID", name: `The input of ${task.name}` });
       const handle = await this.#ask({
@@ -39,6 +41,7 @@ export class Calls {
         contentType: serializers.contentType,
         input: Buffer.from(serializers.serialize(input)).toString("base64"),
         options: options?.at instanceof Date ? { ...options, at: options.at.getTime() } : options,
+        captured,
       });
       return handle as Awaited<ReturnType<EnqueueChild>>;
     };

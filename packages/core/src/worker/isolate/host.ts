@@ -4,7 +4,9 @@ import { AbortedError, isTaskferryError } from "../../errors.ts";
 import { createGroupReader } from "../../group-results.ts";
 import type { Message } from "../../message.ts";
 import type { RawValue } from "../../plans/raw-value.ts";
+import { createProtection } from "../../protection/protection.ts";
 import { createProviderScope, type ProviderScope } from "../../provider-scope.ts";
+import { type Captured, type NamedSurroundings, restore } from "../../surroundings.ts";
 import { JobContext } from "../context.ts";
 import { type DecodeParts, decode } from "../decode.ts";
 import type { Executor } from "../executor.ts";
@@ -15,7 +17,7 @@ import { type Ended, Job, type Unrunnable } from "../job.ts";
 import { checkProgress } from "../progress-writer.ts";
 import { Calls } from "./calls.ts";
 import { loadProgram, type Program } from "./load-program.ts";
-import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
+import { type LoopDelay, measureLateness, watchLoopDelay } from "./loop-delay.ts";
 import type { Port } from "./ports.ts";
 import { proxiedLogger } from "./proxied-logger.ts";
 
@@ -23,6 +25,7 @@ interface Stations {
   readonly decoding: DecodeParts;
   readonly executor: Executor;
   readonly loopDelay: LoopDelay;
+  readonly surroundings: readonly NamedSurroundings[];
   readonly blockedAfter: number;
 }
 
@@ -71,7 +74,7 @@ export class Host {
     try {
       const program = await loadProgram(start);
       this.#stations = await this.#createStations(start, program);
-      if (this.#port.kind === "process") this.#tellMemory();
+      if (this.#port.kind === "process") this.#tellMemory(start.isShared);
       this.#port.send({ type: "ready", tasks: program.tasks });
     } catch (error) {
       const problems =
@@ -80,7 +83,8 @@ export class Host {
     }
   }
 
-  async #createStations(start: IsolateStart, { handlers, serializers, overrides }: Program): Promise<Stations> {
+  async #createStations(start: IsolateStart, program: Program): Promise<Stations> {
+    const { handlers, serializers, surroundings, overrides } = program;
     const send = this.#port.send;
     const logger = proxiedLogger(send);
     const providers = createProviderScope({ context: { worker: start.worker, log: logger }, overrides });
@@ -90,7 +94,7 @@ export class Host {
       logger,
       reportProgress: (id: string, value: number, note: string | undefined) =>
         send({ type: "progress", id, ...checkProgress(value, note) }),
-      enqueueChild: this.#calls.enqueueChild(serializers),
+      enqueueChild: this.#calls.enqueueChild(serializers, surroundings),
     };
     const executor = createLoopExecutor({
       serializers,
@@ -112,9 +116,11 @@ export class Host {
       serializers,
       maxBodyBytes: start.maxBodyBytes,
       maxDeliveries,
+      // The worker has checked and opened what it hands over.
+      ...{ protection: createProtection({}, undefined), queue: "", patience: 0, isWanted: () => true },
       ...(start.hasResults && { readGroup: async (value: RawValue) => groups.read(value) }),
     };
-    return { decoding, executor, loopDelay, blockedAfter: start.blockedAfter };
+    return { decoding, executor, loopDelay, surroundings, blockedAfter: start.blockedAfter };
   }
 
   async #leave(): Promise<void> {
@@ -122,7 +128,7 @@ export class Host {
     this.#port.exit(0);
   }
 
-  #run({ run, message, deliveryCount }: RunRequest): void {
+  #run({ run, message, deliveryCount, captured }: RunRequest): void {
     const stations = this.#stations;
     // The worker asks for nothing before it was told that this is ready.
     if (stations === undefined) return;
@@ -134,18 +140,20 @@ export class Host {
       token: undefined,
     };
     const decoded = decode(delivery, stations.decoding);
-    if (decoded instanceof Promise) void decoded.then((later) => this.#execute(run, later, stations));
-    else this.#execute(run, decoded, stations);
+    if (decoded instanceof Promise) void decoded.then((later) => this.#execute(run, later, captured));
+    else this.#execute(run, decoded, captured);
   }
 
-  #execute(run: number, job: Job | Unrunnable, { executor, loopDelay, blockedAfter }: Stations): void {
+  #execute(run: number, job: Job | Unrunnable, captured: Captured | undefined): void {
     if (!(job instanceof Job)) return this.#end(run, job.ended);
+    if (this.#stations === undefined) return;
+    const { executor, loopDelay, surroundings, blockedAfter } = this.#stations;
     this.#jobs.set(run, job);
     this.#runs.set(job, run);
     const early = this.#early.get(run);
     if (early !== undefined) job.abort(early);
     const start = performance.now();
-    const executing = executor.execute(job);
+    const executing = execute(() => restore(surroundings, captured, () => executor.execute(job)));
     const milliseconds = Math.round(performance.now() - start);
     if (milliseconds > blockedAfter) {
       // Nothing else can have run meanwhile: this one has blocked, whatever runs beside it.
@@ -180,10 +188,23 @@ export class Host {
     });
   }
 
-  #tellMemory(): void {
-    const tell = (): void => this.#port.send({ type: "memory", bytes: process.memoryUsage.rss() });
+  #tellMemory(isShared: boolean): void {
+    const lateness = isShared ? measureLateness() : undefined;
+    const tell = (): void => {
+      const late = lateness?.();
+      this.#port.send({ type: "memory", bytes: process.memoryUsage.rss(), ...(late !== undefined && { late }) });
+    };
     tell();
     setInterval(tell, 1_000).unref();
+  }
+}
+
+/** What surrounds a handler may throw as well: that is a failure of its task. */
+async function execute(run: () => Promise<Ended>): Promise<Ended> {
+  try {
+    return await run();
+  } catch (error) {
+    return { kind: "threw", error, isFinal: false };
   }
 }
 

@@ -1,8 +1,11 @@
 import type { Config } from "../../config.ts";
+import { ConfigurationError } from "../../errors.ts";
 import type { Handler } from "../../handler.ts";
 import type { LoadModule } from "../../load-module.ts";
+import type { Surroundings } from "../../middleware.ts";
 import type { ProviderOverride } from "../../provider.ts";
 import { createSerializerSet, type SerializerSet } from "../../serializer-set.ts";
+import type { NamedSurroundings } from "../../surroundings.ts";
 import type { IsolateStart, TaskDescription } from "../isolation/protocol.ts";
 import { type FoundHandler, loadHandlers } from "../load-handlers.ts";
 
@@ -12,9 +15,11 @@ export interface Program {
   readonly tasks: readonly TaskDescription[];
   readonly serializers: SerializerSet;
   readonly overrides: readonly ProviderOverride[];
+  readonly surroundings: readonly NamedSurroundings[];
 }
 
-export async function loadProgram({ modules, root, loader, config }: IsolateStart): Promise<Program> {
+export async function loadProgram(start: IsolateStart): Promise<Program> {
+  const { modules, root, loader, config } = start;
   const loadModule: LoadModule = loader === undefined ? (url) => import(url) : (await import(loader)).loadModule;
   const found = await loadHandlers({ handlers: modules, root }, loadModule);
   const {
@@ -27,6 +32,7 @@ export async function loadProgram({ modules, root, loader, config }: IsolateStar
     tasks: found.map(describe),
     serializers: createSerializerSet(serializer, serializers),
     overrides,
+    surroundings: await Promise.all(start.surroundings.map((named) => loadSurroundings(named, loadModule))),
   };
 }
 
@@ -34,6 +40,20 @@ type PartOfConfig = Pick<Config, "serializer" | "serializers" | "overrides">;
 
 async function loadConfig(url: string, loadModule: LoadModule): Promise<PartOfConfig> {
   return (await loadModule(url)).default as Config;
+}
+
+async function loadSurroundings(
+  { name, module }: IsolateStart["surroundings"][number],
+  loadModule: LoadModule,
+): Promise<NamedSurroundings> {
+  const { surroundings } = (await loadModule(module)) as { readonly surroundings?: Surroundings };
+  if (typeof surroundings?.restore === "function" && typeof surroundings.capture === "function") {
+    return { name, capture: () => surroundings.capture(), restore: (...args) => surroundings.restore(...args) };
+  }
+  throw new ConfigurationError(
+    "CONFIGURATION_INVALID",
+    `middlewares, ${name}: expected \`surroundings.module\` to export \`surroundings\` with \`capture\` and \`restore\`, got a module without.`,
+  );
 }
 
 /** The worker keeps the time, since it is never blocked. */

@@ -3,6 +3,7 @@ import { isTaskferryError } from "../../errors.ts";
 import { encodeOutcome } from "../../outcome.ts";
 import type { ResultBackend } from "../../result-backend.ts";
 import type { SerializerSet } from "../../serializer-set.ts";
+import { type NamedSurroundings, restore } from "../../surroundings.ts";
 import type { ResolvedTaskOptions } from "../../task-options.ts";
 import type { EnqueueChild } from "../context.ts";
 import type { Job } from "../job.ts";
@@ -13,6 +14,7 @@ export interface CallParts {
   readonly serializers: SerializerSet;
   readonly enqueueChild: EnqueueChild;
   readonly results: ResultBackend | undefined;
+  readonly surroundings: readonly NamedSurroundings[];
 }
 
 /** Never rejects: a failure is an answer. `job`: what asks; `undefined` once it has ended. */
@@ -31,7 +33,7 @@ export async function answerCall(
 async function carryOut(
   what: Call,
   job: Job | undefined,
-  { serializers, enqueueChild, results }: CallParts,
+  { serializers, enqueueChild, results, surroundings }: CallParts,
 ): Promise<unknown> {
   if (what.kind === "outcomes") {
     const outcomes = (await results?.get(what.ids)) ?? [];
@@ -42,7 +44,9 @@ async function carryOut(
   if (job === undefined) throw new Error("The handler had ended when it enqueued: await what context.enqueue returns.");
   const task = { name: what.task.name, options: optionsOf(what), input: undefined, output: undefined };
   const input = serializers.deserialize(what.contentType, Buffer.from(what.input, "base64"));
-  const { id, task: name } = await enqueueChild(job, task, { input, options: what.options });
+  const { id, task: name } = await restore(surroundings, { ...job.captured, ...what.captured }, () =>
+    enqueueChild(job, task, { input, options: what.options }),
+  );
   return { id, task: name };
 }
 

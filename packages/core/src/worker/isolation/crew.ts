@@ -7,6 +7,7 @@ import { type HandledTask, type Handler, isHandler } from "../../handler.ts";
 import type { LoadModule } from "../../load-module.ts";
 import type { Logger } from "../../logger.ts";
 import { collectProviders } from "../../provider-graph.ts";
+import { capture, findSurroundings } from "../../surroundings.ts";
 import type { Isolation } from "../../task-options.ts";
 import type { Executor } from "../executor.ts";
 import { byIsolation } from "../executors/by-isolation.ts";
@@ -32,6 +33,8 @@ export interface CrewParts {
   readonly worker: string;
   readonly settings: WorkerSettings;
   readonly root: string;
+  /** Bytes of an input, and of a result, as they are handed over. */
+  readonly maxBodyBytes: number;
   readonly maxResultBytes: number;
   readonly hasResults: boolean;
   readonly logger: Logger;
@@ -51,20 +54,22 @@ const longestBlock = 1_000;
 export class Crew {
   handlers: ReadonlyMap<string, Handler> = new Map();
   /** What handlers elsewhere need of the connections: set once there are any. */
-  services: CrewServices | undefined;
+  services: Omit<CrewServices, "surroundings"> | undefined;
   readonly #parts: CrewParts;
   readonly #reporter: IsolationReporter;
   readonly #start: Omit<IsolateStart, "isolation" | "isShared">;
+  readonly #surroundings: ReturnType<typeof findSurroundings>;
   readonly #sites: Partial<Record<Isolation, Site>> = {};
 
   constructor(parts: CrewParts) {
-    const { config, worker, settings, root, maxResultBytes, hasResults, logger, emitter } = parts;
+    const { config, worker, settings, root, maxBodyBytes, maxResultBytes, hasResults, logger, emitter } = parts;
     this.#parts = parts;
     this.#reporter = createReporter({
       logger,
       emitter,
       reportProgress: (...report) => this.services?.reportProgress(...report),
     });
+    this.#surroundings = findSurroundings(config.middlewares ?? []);
     this.#start = {
       type: "start",
       worker,
@@ -72,7 +77,8 @@ export class Crew {
       root,
       loader: config.loader === undefined ? undefined : String(config.loader),
       config: configModule(config, root),
-      maxBodyBytes: settings.maxBodyBytes,
+      surroundings: this.#surroundings.map(({ name, module }) => ({ name, module })),
+      maxBodyBytes,
       maxResultBytes: Number.isFinite(maxResultBytes) ? maxResultBytes : undefined,
       hasResults,
       blockedAfter: Math.min(longestBlock, Math.ceil(settings.lease / 3)),
@@ -113,11 +119,11 @@ export class Crew {
   }
 
   /** An executor that runs each task where it belongs: `loop` for what runs here, and nothing but that where all does. */
-  executor(loop: Executor, parts: Omit<RemoteExecutorParts, "site">): Executor {
+  executor(loop: Executor, parts: Omit<RemoteExecutorParts, "site" | "capture">): Executor {
     const { loop: home, thread, process } = this.#sites;
     if (home === undefined && thread === undefined && process === undefined) return loop;
     const remote = (site: Site | undefined): Executor =>
-      site === undefined ? loop : createRemoteExecutor({ ...parts, site });
+      site === undefined ? loop : createRemoteExecutor({ ...parts, site, capture: () => capture(this.#surroundings) });
     return byIsolation({ loop: remote(home), thread: remote(thread), process: remote(process) });
   }
 
@@ -164,7 +170,7 @@ export class Crew {
 
   #services(): CrewServices {
     if (this.services === undefined) throw new Error("A handler ran before there were connections.");
-    return this.services;
+    return { ...this.services, surroundings: this.#surroundings };
   }
 
   #checkSources(names: readonly string[]): void {

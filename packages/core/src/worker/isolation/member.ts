@@ -97,8 +97,9 @@ export class Member {
     this.#lastRun += 1;
     const run = this.#lastRun;
     this.#runs.set(run, { job, end });
-    const { message, deliveryCount } = job.delivery;
-    this.#post({ type: "run", run, message, deliveryCount });
+    const { deliveryCount } = job.delivery;
+    const message = job.opened === undefined ? job.message : { ...job.message, ...job.opened };
+    this.#post({ type: "run", run, message, deliveryCount, captured: job.captured });
     job.onAbort = ({ code, message: text }) => this.#post({ type: "abort", run, code, message: text });
     if (job.aborted !== undefined) job.onAbort(job.aborted);
     return () => {
@@ -166,6 +167,7 @@ export class Member {
         return this.#readFault(report.kind, reviveError(report.error));
       case "memory":
         this.memory = report.bytes;
+        if (report.late !== undefined) reporter.onLate(report.late);
         return;
       case "pong":
         return this.#onPong.shift()?.();

@@ -1,4 +1,5 @@
 import type { Message } from "../../message.ts";
+import type { Captured } from "../../surroundings.ts";
 import type { Report, Request, RunRequest } from "./protocol.ts";
 
 /**
@@ -70,9 +71,10 @@ type RunItem = readonly [
   enqueuedAt: number,
   contentType: string,
   rest: Rest | 0,
+  captured: Captured | 0,
 ];
 
-function packRun({ run, message, deliveryCount }: RunRequest): RunItem {
+function packRun({ run, message, deliveryCount, captured }: RunRequest): RunItem {
   const { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body, ...rest } = message;
   const isPlain = Object.keys(rest).length === 0;
   return [
@@ -88,14 +90,16 @@ function packRun({ run, message, deliveryCount }: RunRequest): RunItem {
     enqueuedAt,
     contentType,
     isPlain ? 0 : rest,
+    captured ?? 0,
   ];
 }
 
 function unpackRun(item: RunItem, take: (length: number) => Uint8Array): RunRequest {
-  const [run, length, deliveryCount, id, task, queue, attempt, messageRun, hop, enqueuedAt, contentType, rest] = item;
+  const [run, length, deliveryCount, ...facts] = item;
+  const [id, task, queue, attempt, messageRun, hop, enqueuedAt, contentType, rest, captured] = facts;
   const base = { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body: take(length) };
   const message: Message = rest === 0 ? base : { ...base, ...rest };
-  return { type: "run", run, message, deliveryCount: deliveryCount ?? undefined };
+  return { type: "run", run, message, deliveryCount: deliveryCount ?? undefined, captured: captured || undefined };
 }
 
 /** Never a view of a larger buffer, all of which would go along to a thread. */

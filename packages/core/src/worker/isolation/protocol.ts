@@ -2,6 +2,7 @@ import type { ChildOptions } from "../../callable-task.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { Message } from "../../message.ts";
 import type { ErrorRecord } from "../../outcome.ts";
+import type { Captured } from "../../surroundings.ts";
 import type { Isolation, ResolvedTaskOptions } from "../../task-options.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface IsolateStart {
   readonly loader: string | undefined;
   /** The URL of the module with the configuration, where it names serializers or overrides. */
   readonly config: string | undefined;
+  /** The modules of what surrounds handlers, by the middleware it is of. */
+  readonly surroundings: readonly { readonly name: string; readonly module: string }[];
   readonly maxBodyBytes: number;
   /** `undefined`: no limit. */
   readonly maxResultBytes: number | undefined;
@@ -51,6 +54,7 @@ export interface RunRequest {
   readonly run: number;
   readonly message: Message;
   readonly deliveryCount: number | undefined;
+  readonly captured: Captured | undefined;
 }
 
 /** The answer to a call: a value, or an error. */
@@ -74,6 +78,7 @@ export type Call =
       readonly contentType: string;
       readonly input: string;
       readonly options: ChildOptions | undefined;
+      readonly captured: Captured | undefined;
     }
   | { readonly kind: "outcomes"; readonly ids: readonly string[] };
 
@@ -88,7 +93,8 @@ export type Report =
   | { readonly type: "blocked"; readonly milliseconds: number; readonly tasks: readonly string[] }
   /** An error that nobody caught, or a rejection that nobody waited for. */
   | { readonly type: "fault"; readonly kind: "exception" | "rejection"; readonly error: ErrorRecord }
-  | { readonly type: "memory"; readonly bytes: number }
+  /** `late`: milliseconds by which timers were late at most since the last time; absent where one task runs at a time. */
+  | { readonly type: "memory"; readonly bytes: number; readonly late?: number }
   | { readonly type: "pong" };
 
 export interface LogReport {

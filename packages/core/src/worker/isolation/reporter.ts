@@ -10,6 +10,8 @@ export interface IsolationReporter {
     readonly fields: object;
     readonly message: string;
   }): void;
+  /** How late timers were at most, during the last second, where handlers share an event loop. */
+  onLate(milliseconds: number): void;
   onBlocked(milliseconds: number, tasks: readonly string[]): void;
   onFault(kind: "exception" | "rejection", fault: { readonly error: unknown; readonly tasks: readonly string[] }): void;
   /** A handler that shares an event loop, or cannot be killed, was given up while it may still run. */
@@ -27,6 +29,7 @@ export function createReporter({ logger, emitter, reportProgress }: ReporterPart
   return {
     onProgress: reportProgress,
     onLog: ({ level, fields, message }) => logger[level](fields, message),
+    onLate: (milliseconds) => emitter.emit(() => ({ type: "handlers.late", at: Date.now(), milliseconds })),
     onBlocked: (milliseconds, tasks) =>
       logger.warn(
         { milliseconds, tasks },

@@ -1,0 +1,2 @@
+export type { CborOptions } from "./cbor.ts";
+export { cborSerializer } from "./cbor.ts";

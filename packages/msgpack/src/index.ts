@@ -1,0 +1,2 @@
+export type { MsgpackOptions } from "./msgpack.ts";
+export { msgpackSerializer } from "./msgpack.ts";

@@ -1,0 +1,3 @@
+export type { Prometheus, PrometheusOptions } from "./prometheus.ts";
+export { prometheus } from "./prometheus.ts";
+export type { MetricsSnapshot } from "./snapshots.ts";
