@@ -55,7 +55,8 @@ export class Exchange {
         for (const token of batch.tokens) this.#open.delete(token);
         resolve(replies);
       });
-      const timer = setTimeout(() => batch.end(undefined), limit);
+      // After a blocked event loop timers come first: the replies may be there, unread.
+      const timer = setTimeout(() => setImmediate(() => batch.end(undefined)), limit);
       this.#sendMore(batch);
       if (requests.length === 0) batch.end(undefined);
     });

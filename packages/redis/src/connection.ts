@@ -120,17 +120,22 @@ export class Connection {
   /** A reply that does not come means a dead connection, whatever its socket says. */
   async #withTimeout(reply: Promise<unknown>, deadline: number): Promise<unknown> {
     const limit = Math.max(1, Math.min(this.timeout, deadline - monotonicNow()));
+    let isOver = false;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      const giveUp = (): void => {
+        if (isOver) return;
         // Some of a call's time has passed before it gets here; a caller in a hurry proves nothing.
         if (limit >= 0.9 * this.timeout) this.reconnect();
         reject(new Error(`no reply within ${Math.round(limit)} ms`));
-      }, limit);
+      };
+      // After a blocked event loop timers come first: the reply may be there, unread.
+      timer = setTimeout(() => setImmediate(giveUp), limit);
     });
     try {
       return await Promise.race([reply, late]);
     } finally {
+      isOver = true;
       clearTimeout(timer);
     }
   }

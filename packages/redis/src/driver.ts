@@ -47,7 +47,8 @@ function ownOptions(role: Role, timeout: number) {
     commandTimeout: undefined,
     blockingTimeout: undefined,
     // Ends a connection on which a command is unanswered and nothing comes at all, however little time its callers had.
-    socketTimeout: role === "blocking" ? longestBlock + timeout : timeout,
+    // Later than a call's own limit, which knows a blocked event loop from a server that does not answer.
+    socketTimeout: role === "blocking" ? longestBlock + 2 * timeout : 2 * timeout,
     maxLoadingRetryTime: 1_000,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

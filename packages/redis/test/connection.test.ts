@@ -73,6 +73,18 @@ test("an attempt to open that ends late does not close what was opened after it"
   expect(await connection.call((client) => client.ping())).toBe("PONG");
 });
 
+test("a reply that came while the event loop was blocked counts", async () => {
+  const broker = await opened(redisList({ url: redis.current().url, commandTimeout: "200ms" }));
+  const queue = randomUUID();
+  const outgoing = [{ message: messageOf("a", queue) }];
+  await broker.publish([{ message: messageOf("first", queue) }], { timeout: patience });
+  const publishing = broker.publish(outgoing, { timeout: patience });
+  // The request leaves first, then nothing is read for longer than a reply may take.
+  await new Promise(setImmediate);
+  for (const until = performance.now() + 300; performance.now() < until; );
+  expect(await publishing).toEqual([{ status: "accepted" }]);
+});
+
 test("an outage is told once, however often connecting fails", async () => {
   const proxy = await proxied();
   const broker = await opened(redisList({ url: proxy.url }));

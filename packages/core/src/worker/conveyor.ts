@@ -272,11 +272,15 @@ export class Conveyor {
     return job?.delivery === delivery ? job : undefined;
   }
 
-  /** What was kept beside its message is wanted no longer. A failure costs room until its time is over, nothing else. */
+  /** What was kept beside its message is wanted no longer. */
   #discardInput({ delivery }: Job | Unrunnable): void {
-    const { protection, logger, queue } = this.#parts;
-    const discarding = isReadable(delivery) ? protection.discardInput(delivery.message) : undefined;
-    if (discarding === undefined) return;
+    const discarding = isReadable(delivery) ? this.#parts.protection.discardInput(delivery.message) : undefined;
+    if (discarding !== undefined) this.#await(discarding);
+  }
+
+  /** A failure costs room until its time is over, nothing else. */
+  #await(discarding: Promise<void>): void {
+    const { logger, queue } = this.#parts;
     const onError = (error: unknown): void => logger.warn({ error, queue }, "a large input could not be removed");
     void this.#underWay.track(discarding).catch(onError);
   }

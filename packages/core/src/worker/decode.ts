@@ -49,9 +49,14 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
   if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
   const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
   const opening = parts.protection.openInput(message, parts.queue);
-  const run = { delivery, handler, options };
-  if (!(opening instanceof Promise)) return decodeBody(opening, run, parts);
-  const again = (): Promise<Body> => Promise.resolve(parts.protection.openInput(message, parts.queue));
+  const run: Run = { delivery, handler, options };
+  return opening instanceof Promise ? openLater(opening, run, parts) : decodeBody(opening, run, parts);
+}
+
+/** Apart, since what a function captures costs each of its calls. */
+function openLater(opening: Promise<Body>, run: Run, parts: DecodeParts): Promise<Job | Unrunnable> {
+  const { delivery } = run;
+  const again = (): Promise<Body> => Promise.resolve(parts.protection.openInput(delivery.message, parts.queue));
   return opening
     .catch(() => persist(again, { limit: parts.patience, isWanted: parts.isWanted }))
     .then((body) => decodeBody(body, run, parts))
@@ -61,9 +66,8 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
 type Run = Pick<Job, "delivery" | "handler" | "options">;
 
 function decodeBody(body: Body, run: Run, parts: DecodeParts): Job | Unrunnable | Promise<Job | Unrunnable> {
-  const { delivery, handler } = run;
-  const { message } = delivery;
-  if (parts.isReadElsewhere?.(handler) === true) return new Job({ ...run, message, opened: body, input: undefined });
+  const { handler } = run;
+  if (parts.isReadElsewhere?.(handler) === true) return toJob(run, body, undefined);
   if (body.contentType === groupContentType) return decodeGroup(body, run, parts);
   return check(parts.serializers.deserialize(body.contentType, body.body), body, run);
 }
@@ -88,16 +92,22 @@ function refuseUnlessAway(delivery: ReadableDelivery, error: unknown): Unrunnabl
 
 /** An input that its task has a schema for is checked by it. */
 function check(raw: unknown, opened: Body, run: Run): Job | Unrunnable | Promise<Job | Unrunnable> {
+  return run.handler.task.input === undefined ? toJob(run, opened, raw) : checkBySchema(raw, opened, run);
+}
+
+function checkBySchema(raw: unknown, opened: Body, run: Run): Job | Promise<Job | Unrunnable> {
   const { delivery, handler } = run;
-  const { message } = delivery;
-  const schema = handler.task.input;
-  if (schema === undefined) return new Job({ ...run, message, opened, input: raw });
-  const input = validate(schema, raw, { code: "INPUT_INVALID", name: `The input of ${message.task}` });
-  if (!(input instanceof Promise)) return new Job({ ...run, message, opened, input });
+  const what = { code: "INPUT_INVALID", name: `The input of ${delivery.message.task}` } as const;
+  const input = handler.task.input === undefined ? raw : validate(handler.task.input, raw, what);
+  if (!(input instanceof Promise)) return toJob(run, opened, input);
   return input.then(
-    (decoded) => new Job({ ...run, message, opened, input: decoded }),
+    (decoded) => toJob(run, opened, decoded),
     (error: unknown) => refuseUnknown(delivery, error),
   );
+}
+
+function toJob({ delivery, handler, options }: Run, opened: Body, input: unknown): Job {
+  return new Job({ delivery, message: delivery.message, handler, options, opened, input });
 }
 
 function readPolicy({ message }: ReadableDelivery, handler: Handler): ResolvedTaskOptions {

@@ -53,14 +53,21 @@ async function runToEnd(job: Job, parts: LoopExecutorParts, end: (ended: Ended) 
   }
 }
 
-function runHandler(job: Job, { createContext, providers, wrap }: LoopExecutorParts): unknown {
-  const context = createContext(job);
+function runHandler(job: Job, parts: LoopExecutorParts): unknown {
+  const context = parts.createContext(job);
+  if (parts.wrap !== undefined) return runWrapped(job, context, { ...parts, wrap: parts.wrap });
+  return job.handler.needs === undefined ? job.handler.run(job.input, context) : runProvided(job, context, parts);
+}
+
+function runWrapped(job: Job, context: HandlerContext, parts: LoopExecutorParts & { readonly wrap: Wrap }): unknown {
   const { handler, input } = job;
-  const run = (): unknown =>
-    handler.needs === undefined
-      ? handler.run(input, context)
-      : providers.run(handler, { input, context, findFailure: () => findFailure(job) });
-  return wrap === undefined ? run() : wrap(new JobExecution(job), async () => run());
+  return parts.wrap(new JobExecution(job), async () =>
+    handler.needs === undefined ? handler.run(input, context) : runProvided(job, context, parts),
+  );
+}
+
+function runProvided(job: Job, context: HandlerContext, { providers }: LoopExecutorParts): unknown {
+  return providers.run(job.handler, { input: job.input, context, findFailure: () => findFailure(job) });
 }
 
 async function checkOutput(job: Job, returned: unknown, parts: LoopExecutorParts): Promise<Ended> {
