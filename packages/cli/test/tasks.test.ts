@@ -19,6 +19,7 @@ describe("tasks", () => {
         resultTtl: 86_400_000,
         acknowledge: "stored",
         broadcast: false,
+        claim: false,
         isolation: "loop",
         hasInputSchema: true,
         hasOutputSchema: false,
