@@ -12,6 +12,7 @@ import { addScheduler } from "./commands/scheduler.ts";
 import { addSchedules } from "./commands/schedules.ts";
 import { addTasks } from "./commands/tasks.ts";
 import { addWorker } from "./commands/worker.ts";
+import { addWorkers } from "./commands/workers.ts";
 import { describeError } from "./output/describe-error.ts";
 import { createPaint } from "./output/paint.ts";
 import { createSession, type GlobalOptions, type Session } from "./session.ts";
@@ -79,6 +80,7 @@ export function configure(program: Command, session: Session): Command {
     addCancel,
     addTasks,
     addQueues,
+    addWorkers,
     addDead,
     addPause,
     addResume,

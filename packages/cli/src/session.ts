@@ -104,6 +104,12 @@ export async function withResults<T>(session: Session, use: (client: Client<true
   return await closeAfter(client, use);
 }
 
+/** Connects to all that the configuration names, for commands that look into the state store. */
+export async function connect(session: Session): Promise<Client<boolean>> {
+  const client: unknown = await createClient({ ...(await session.config()), middlewares: [] });
+  return client as Client<boolean>;
+}
+
 async function closeAfter<T, TClient extends { close(): Promise<void> }>(
   client: TClient,
   use: (client: TClient) => Promise<T>,

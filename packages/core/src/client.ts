@@ -9,6 +9,7 @@ import {
 } from "./client/canceller.ts";
 import { createDeadLetters, type DeadLetters } from "./client/dead-letters.ts";
 import { type Handle, type StatelessHandle, TaskHandle } from "./client/handle.ts";
+import { readWorkers } from "./client/live-workers.ts";
 import { openReaders } from "./client/open-readers.ts";
 import { createQueues, type Queues } from "./client/queues.ts";
 import { createSchedules, type Schedules } from "./client/schedules.ts";
@@ -26,6 +27,7 @@ import { type ClientEvent, createEmitter } from "./events.ts";
 import { addListeners } from "./listeners.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import type { WorkerInfo } from "./presence.ts";
 import { createProtection, type Protection } from "./protection/protection.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { createSerializerSet } from "./serializer-set.ts";
@@ -107,6 +109,14 @@ export interface Client<TResults extends boolean = true, TState extends boolean 
 
   /** Schedules that are made, changed and removed while everything runs. */
   readonly schedules: TState extends true ? Schedules<ClientHandle<TResults, unknown>> : never;
+
+  /**
+   * The workers that live, by host and process id: what each said last, `presence` of its configuration ago at most. One
+   * that died shows for three times as long.
+   *
+   * @throws ConfigurationError `STATE_REQUIRED` where no state store is configured.
+   */
+  readonly workers: TState extends true ? () => Promise<readonly WorkerInfo[]> : never;
 
   /** The messages that were given up on. */
   readonly deadLetters: DeadLetters;
@@ -193,6 +203,7 @@ export async function createClient<const TConfig extends ClientConfig>(
     },
     cancel: cancelManyWith(canceller),
     schedules: createSchedules({ ...config, state, results, serializers, routes: enqueuer.routes, toHandle }),
+    workers: () => readWorkers(state),
     deadLetters: createDeadLetters(broker, { publisher: enqueuer.publisher, protection }),
     queues: createQueues({ broker, state, publisher: enqueuer.publisher, protection }),
     on: emitter.on,
@@ -249,7 +260,7 @@ function requireWorkflows(readers: { readonly workflows: Workflows } | undefined
 }
 
 interface ErasedClient
-  extends Pick<Client, "cancel" | "deadLetters" | "queues" | "on" | "events" | "close">,
+  extends Pick<Client, "cancel" | "workers" | "deadLetters" | "queues" | "on" | "events" | "close">,
     AsyncDisposable {
   readonly schedules: Schedules<BareHandle>;
   enqueue(

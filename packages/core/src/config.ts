@@ -70,6 +70,11 @@ export interface WorkerConfig extends ConnectionConfig {
    * no other beside it at first, so that a task that kills its worker each time takes no other along.
    */
   readonly maxDeliveries?: number;
+  /**
+   * How often it says in the state store that it lives, and what it does, for `client.workers()`; it is forgotten after
+   * three times as long. Default `"5s"`. `false`: never.
+   */
+  readonly presence?: Duration | false;
   readonly shutdown?: ShutdownOptions;
   readonly isolation?: IsolationOptions;
   /** For tests: values in the place of what providers make, such as `[db.override(fake)]`. */

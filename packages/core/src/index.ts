@@ -88,6 +88,7 @@ export type { ScheduleInfo, Schedules } from "./client/schedules.ts";
 export type { DeadLetterFilter, DeadLetters, ReplayReport } from "./client/dead-letters.ts";
 export type { MoveReport, Queues } from "./client/queues.ts";
 export type { PausedQueue } from "./pause.ts";
+export type { RunningTask, WorkerInfo, WorkerQueue } from "./presence.ts";
 
 // Messages and serializers
 export type { Message, MessagePolicy } from "./message.ts";

@@ -22,8 +22,10 @@ import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { createEnd, stopOnSignals } from "./worker/ends.ts";
 import { Crew } from "./worker/isolation/crew.ts";
+import { measureLateness } from "./worker/loop-lateness.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { followPauses } from "./worker/pause-watch.ts";
+import { PresenceWriter } from "./worker/presence-writer.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
 import { openStateGates } from "./worker/state-gates.ts";
@@ -99,6 +101,7 @@ class TaskWorker implements Worker {
   readonly #closing: (() => Promise<void>)[] = [];
   #crew: Crew | undefined;
   #providers: ProviderScope | undefined;
+  #presence: PresenceWriter | undefined;
   #disconnect: () => Promise<void> = async () => undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -224,6 +227,7 @@ class TaskWorker implements Worker {
     });
     await this.#followPauses(guarded.state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
+    this.#presence = this.#openPresence(guarded.state, settings);
     this.#logger.info(
       {
         broker: broker.name,
@@ -277,6 +281,7 @@ class TaskWorker implements Worker {
     if (this.#state === "idle") this.#emitter.end();
     if (this.#state === "stopped" || this.#state === "idle") return;
     this.#state = "stopping";
+    this.#presence?.tell();
     this.#tell("worker.stopping");
     await stopInStages(this.#conveyors, {
       timeout: this.#shortest,
@@ -306,6 +311,30 @@ class TaskWorker implements Worker {
     const watch = followPauses({ state, queues, worker: this.name, emitter: this.#emitter, logger: this.#logger });
     this.#closing.push(() => watch.stop());
     await watch.known;
+  }
+
+  /** Nothing waits for it: whoever asks for live workers hears of this one a moment later. */
+  #openPresence(state: StateStore | undefined, { presence }: WorkerSettings): PresenceWriter | undefined {
+    if (state === undefined || presence === undefined) return undefined;
+    const lateness = measureLateness();
+    const writer = new PresenceWriter({
+      state,
+      interval: presence,
+      worker: this.name,
+      conveyors: this.#conveyors,
+      look: () => ({
+        state: this.#state === "running" ? "running" : "stopping",
+        isConnected: this.status().isConnected,
+        memory: this.status().memory,
+        eventLoopDelay: Math.max(lateness.take(), this.#crew?.takeLateness() ?? 0),
+      }),
+      logger: this.#logger,
+    });
+    this.#closing.push(async () => {
+      lateness.stop();
+      await writer.stop();
+    });
+    return writer;
   }
 
   #openEnqueueing(

@@ -1,9 +1,9 @@
-import { type Client, createClient } from "@taskferry/core";
+import type { Client } from "@taskferry/core";
 import type { Command } from "commander";
 import { nameArgument } from "../arguments.ts";
 import { formatTable } from "../output/table.ts";
 import { formatTime } from "../output/time.ts";
-import type { Session } from "../session.ts";
+import { connect, type Session } from "../session.ts";
 import { examples } from "./examples.ts";
 
 interface PauseFlags {
@@ -53,12 +53,7 @@ export function addResume(program: Command, session: Session): void {
     });
 }
 
-async function connect(session: Session): Promise<Client<boolean, boolean>> {
-  const client: unknown = await createClient({ ...(await session.config()), middlewares: [] });
-  return client as Client<boolean, boolean>;
-}
-
-async function showPaused(session: Session, client: Client<boolean, boolean>, { json }: PauseFlags): Promise<void> {
+async function showPaused(session: Session, client: Client<boolean>, { json }: PauseFlags): Promise<void> {
   const paused = await client.queues.paused();
   if (json) return session.printJson(paused);
   if (paused.length === 0) return session.print("No queue is paused.");

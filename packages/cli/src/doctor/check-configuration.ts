@@ -23,6 +23,7 @@ const names: Readonly<Record<keyof Config, true>> = {
   middlewares: true,
   name: true,
   overrides: true,
+  presence: true,
   publishTimeout: true,
   queues: true,
   results: true,

@@ -3,6 +3,7 @@ import { AbortedError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Logger } from "../logger.ts";
 import type { Pauses } from "../pauses.ts";
+import type { RunningTask, WorkerQueue } from "../presence.ts";
 import type { Protection } from "../protection/protection.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
@@ -59,6 +60,8 @@ export class Conveyor {
   readonly #screening: Screening;
   readonly #underWay = new UnderWay();
   #isPaused = false;
+  #executed = 0;
+  #failed = 0;
   #isStopping = false;
   #isClosed = false;
 
@@ -104,8 +107,22 @@ export class Conveyor {
     }
   }
 
-  get counts(): { readonly running: number; readonly buffered: number } {
-    return { running: this.#lane.running, buffered: this.#lane.buffered };
+  get counts(): Omit<WorkerQueue, "queue" | "perSecond"> {
+    return {
+      concurrency: this.#parts.concurrency,
+      running: this.#lane.running,
+      buffered: this.#lane.buffered,
+      isPaused: this.#isPaused || this.#parts.pauses.has(this.queue),
+      executed: this.#executed,
+      failed: this.#failed,
+    };
+  }
+
+  /** Those whose handlers run. */
+  get runningTasks(): readonly RunningTask[] {
+    return [...this.#jobs.values()]
+      .filter(({ giveUp }) => giveUp !== undefined)
+      .map(({ message: { id, task, queue, attempt }, startedAt }) => ({ id, task, queue, attempt, startedAt }));
   }
 
   /** Takes deliveries until `stopTaking`, and rejects on what no retry mends. */
@@ -231,10 +248,17 @@ export class Conveyor {
     if (emitter.isHeard) tellStarted(job, emitter);
     for (const gate of this.#parts.gates) gate.starting?.(job);
     const ended = await executor.execute(job);
+    this.#count(ended);
     for (const gate of this.#parts.gates) gate.executed?.(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
     // The slot is free again; storing and settling go on by themselves.
     void this.#finish(this.#neverRan(job, ended) ?? job, ended);
+  }
+
+  #count({ kind }: Ended): void {
+    if (kind === "refused") return;
+    this.#executed += 1;
+    if (kind === "threw" || kind === "timedOut") this.#failed += 1;
   }
 
   /** What reads its input elsewhere learns there only that it cannot be run. */

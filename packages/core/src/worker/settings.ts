@@ -14,6 +14,8 @@ export interface WorkerSettings {
   readonly maxBodyBytes: number;
   readonly shutdown: { readonly timeout: number; readonly grace: number };
   readonly isolation: IsolationSettings;
+  /** Milliseconds between two words of its life; `undefined`: it says nothing. */
+  readonly presence: number | undefined;
   /** Concurrency by queue; `undefined`: the queues of the handlers' tasks. */
   readonly queues: ReadonlyMap<string, number> | undefined;
 }
@@ -29,6 +31,7 @@ export interface IsolationSettings {
 
 const defaultConcurrency = 10;
 const shortestLease = 100;
+const shortestPresence = 100;
 
 /** @throws ConfigurationError `CONFIGURATION_INVALID` with every fault there is. */
 export function readSettings(config: WorkerConfig): WorkerSettings {
@@ -59,13 +62,26 @@ export function readSettings(config: WorkerConfig): WorkerSettings {
   }
   if (config.queues !== undefined && entries.length === 0)
     problems.push("queues: expected at least one queue, got none. Leave it out for the queues of the handlers' tasks.");
+  const every = config.presence ?? "5s";
+  const presence = every === false ? undefined : collect(() => parseDuration(every, "presence"), shortestPresence);
+  if (presence !== undefined && presence < shortestPresence)
+    problems.push(`presence: expected false or at least ${shortestPresence} ms, got ${presence} ms.`);
   const isolation = readIsolation(config.isolation ?? {}, collect, problems);
   if (problems.length > 0) throw new ConfigurationError("CONFIGURATION_INVALID", problems);
   const queues =
     config.queues === undefined
       ? undefined
       : new Map(entries.map(([queue, { concurrency = defaultConcurrency }]) => [queue, concurrency]));
-  return { lease, startTimeout, maxDeliveries, maxBodyBytes, shutdown: { timeout, grace }, isolation, queues };
+  return {
+    lease,
+    startTimeout,
+    maxDeliveries,
+    maxBodyBytes,
+    shutdown: { timeout, grace },
+    isolation,
+    presence,
+    queues,
+  };
 }
 
 function readIsolation(

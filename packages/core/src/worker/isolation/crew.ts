@@ -60,6 +60,7 @@ export class Crew {
   readonly #start: Omit<IsolateStart, "isolation" | "isShared">;
   readonly #surroundings: ReturnType<typeof findSurroundings>;
   readonly #sites: Partial<Record<Isolation, Site>> = {};
+  #home: Home | undefined;
 
   constructor(parts: CrewParts) {
     const { config, worker, settings, root, maxBodyBytes, maxResultBytes, hasResults, logger, emitter } = parts;
@@ -88,6 +89,11 @@ export class Crew {
   /** Bytes that child processes hold. */
   get memory(): number {
     return Object.values(this.#sites).reduce((sum, { memory }) => sum + memory, 0);
+  }
+
+  /** Milliseconds by which an event loop apart, which many handlers share, was late at most since it was asked before. */
+  takeLateness(): number {
+    return this.#home?.takeLateness() ?? 0;
   }
 
   /** Finds the handlers, and says where each runs. */
@@ -143,6 +149,7 @@ export class Crew {
       maxCrashes: settings.maxDeliveries,
       onHopeless,
     });
+    this.#home = home;
     this.#sites.loop = home;
     const tasks = await home.start();
     const wrapsExecution = (config.middlewares ?? []).some(({ execute }) => execute !== undefined);

@@ -50,6 +50,10 @@ export class Home implements Site {
     return [...this.#members].reduce((sum, { memory }) => sum + memory, 0);
   }
 
+  takeLateness(): number {
+    return Math.max(0, ...[...this.#members].map((member) => member.takeLateness()));
+  }
+
   /** @throws ConfigurationError when the handlers cannot be loaded there. */
   async start(): Promise<readonly TaskDescription[]> {
     const member = this.#open();

@@ -45,6 +45,7 @@ export class Member {
   readonly #isolate: Isolate;
   readonly #parts: MemberParts;
   readonly #runs = new Map<number, Run>();
+  #lateness = 0;
   #outbox: Request[] = [];
   #isFlushing = false;
   #lastRun = 0;
@@ -108,6 +109,13 @@ export class Member {
     };
   }
 
+  /** Milliseconds by which its event loop was late at most, since it was asked before; for a process. */
+  takeLateness(): number {
+    const lateness = this.#lateness;
+    this.#lateness = 0;
+    return lateness;
+  }
+
   /** Whether its event loop turns, or it ends, within `limit` milliseconds. */
   answers(limit: number): Promise<boolean> {
     return new Promise((resolve) => {
@@ -167,7 +175,9 @@ export class Member {
         return this.#readFault(report.kind, reviveError(report.error));
       case "memory":
         this.memory = report.bytes;
-        if (report.late !== undefined) reporter.onLate(report.late);
+        if (report.late === undefined) return;
+        this.#lateness = Math.max(this.#lateness, report.late);
+        reporter.onLate(report.late);
         return;
       case "pong":
         return this.#onPong.shift()?.();

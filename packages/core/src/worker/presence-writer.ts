@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { availableParallelism, hostname, loadavg } from "node:os";
+import type { Logger } from "../logger.ts";
+import { encodePresence, maxPresentQueues, maxPresentTasks, presencePrefix, type WorkerInfo } from "../presence.ts";
+import type { StateKey, StateStore } from "../state-store.ts";
+import type { Conveyor } from "./conveyor.ts";
+
+export interface PresenceParts {
+  readonly state: StateStore;
+  /** Milliseconds between two writes; what is written is forgotten after three times as long. */
+  readonly interval: number;
+  readonly worker: string;
+  readonly conveyors: readonly Conveyor[];
+  /** What the worker knows of itself. */
+  readonly look: () => Pick<WorkerInfo, "state" | "isConnected" | "memory" | "eventLoopDelay">;
+  readonly logger: Logger;
+}
+
+/** Says in the state store, again and again, that a worker lives, and what it does. */
+export class PresenceWriter {
+  readonly #parts: PresenceParts;
+  /** Names of workers may be given, and then several have the same. */
+  readonly #key: StateKey;
+  readonly #timer: NodeJS.Timeout;
+  readonly #startedAt = Date.now();
+  /** Executions that had ended at the last write, by conveyor, and when that was. */
+  #executed: ReadonlyMap<Conveyor, number> = new Map();
+  #measuredAt = performance.now();
+  #writing: Promise<void> | undefined;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+    this.#key = [...presencePrefix, parts.worker, randomBytes(6).toString("hex")];
+    this.#timer = setInterval(() => this.tell(), parts.interval).unref();
+    this.tell();
+  }
+
+  /** Writes now, unless a write is under way. */
+  tell(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** The worker is no more. */
+  async stop(): Promise<void> {
+    const { state, logger } = this.#parts;
+    clearInterval(this.#timer);
+    await this.#writing;
+    try {
+      await state.delete([{ key: this.#key }]);
+    } catch (error) {
+      logger.debug({ error }, "the end of this worker could not be told: it shows until it is forgotten");
+    }
+  }
+
+  async #write(): Promise<void> {
+    const { state, interval, logger } = this.#parts;
+    try {
+      await state.put([{ key: this.#key, value: encodePresence(this.#describe()), ttl: 3 * interval }]);
+    } catch (error) {
+      logger.warn({ error }, "it could not be told that this worker lives");
+    }
+  }
+
+  #describe(): WorkerInfo {
+    const { worker, conveyors, look } = this.#parts;
+    const queues = this.#describeQueues();
+    const tasks = conveyors
+      .flatMap((conveyor) => conveyor.runningTasks)
+      .toSorted((one, other) => one.startedAt - other.startedAt);
+    return {
+      name: worker,
+      host: hostname(),
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      at: Date.now(),
+      queues: queues.slice(0, maxPresentQueues),
+      running: queues.reduce((sum, { running }) => sum + running, 0),
+      tasks: tasks.slice(0, maxPresentTasks),
+      load: loadavg()[0] ?? 0,
+      processors: availableParallelism(),
+      ...look(),
+    };
+  }
+
+  #describeQueues(): WorkerInfo["queues"] {
+    const now = performance.now();
+    const seconds = Math.max(1, now - this.#measuredAt) / 1_000;
+    const before = this.#executed;
+    const described = this.#parts.conveyors.map((conveyor) => {
+      const perSecond = (conveyor.counts.executed - (before.get(conveyor) ?? 0)) / seconds;
+      return { queue: conveyor.queue, ...conveyor.counts, perSecond: Number(perSecond.toPrecision(3)) };
+    });
+    this.#executed = new Map(this.#parts.conveyors.map((conveyor) => [conveyor, conveyor.counts.executed]));
+    this.#measuredAt = now;
+    return described;
+  }
+}
