@@ -8,6 +8,13 @@ export function durationArgument(text: string): number {
   return refuseWhatThrows(() => parseDuration(value, "Duration"));
 }
 
+/** A duration between two looks, which cost those who are looked at. */
+export function intervalArgument(text: string): number {
+  const interval = durationArgument(text);
+  if (interval < 100) throw new InvalidArgumentError("Expected at least 100 ms.");
+  return interval;
+}
+
 export function byteSizeArgument(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : text;
   return refuseWhatThrows(() => parseByteSize(value, "Size"));

@@ -11,6 +11,7 @@ import { addResult } from "./commands/result.ts";
 import { addScheduler } from "./commands/scheduler.ts";
 import { addSchedules } from "./commands/schedules.ts";
 import { addTasks } from "./commands/tasks.ts";
+import { addWatch } from "./commands/watch.ts";
 import { addWorker } from "./commands/worker.ts";
 import { addWorkers } from "./commands/workers.ts";
 import { describeError } from "./output/describe-error.ts";
@@ -81,6 +82,7 @@ export function configure(program: Command, session: Session): Command {
     addTasks,
     addQueues,
     addWorkers,
+    addWatch,
     addDead,
     addPause,
     addResume,

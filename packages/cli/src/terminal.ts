@@ -9,7 +9,7 @@ export interface Terminal {
   readonly cwd: string;
 }
 
-export type OutputStream = Writable & { readonly isTTY?: boolean };
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly rows?: number };
 
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process;

@@ -38,8 +38,9 @@ export interface WorkerQueue {
   /** Executions that have ended since the worker started, and those of them that failed. */
   readonly executed: number;
   readonly failed: number;
-  /** Executions that ended each second since it spoke before. */
+  /** Executions that ended each second since it spoke before, and those of them that failed. */
   readonly perSecond: number;
+  readonly failedPerSecond: number;
 }
 
 export interface RunningTask {

@@ -6,6 +6,11 @@ export function toJson(value: unknown): string {
   return JSON.stringify(toPlain(value), undefined, 2) ?? "null";
 }
 
+/** The same in one line. */
+export function toJsonLine(value: unknown): string {
+  return JSON.stringify(toPlain(value)) ?? "null";
+}
+
 function toPlain(value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return value;

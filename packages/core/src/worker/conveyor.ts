@@ -107,7 +107,7 @@ export class Conveyor {
     }
   }
 
-  get counts(): Omit<WorkerQueue, "queue" | "perSecond"> {
+  get counts(): Omit<WorkerQueue, "queue" | "perSecond" | "failedPerSecond"> {
     return {
       concurrency: this.#parts.concurrency,
       running: this.#lane.running,

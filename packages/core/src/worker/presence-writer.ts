@@ -23,8 +23,8 @@ export class PresenceWriter {
   readonly #key: StateKey;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt = Date.now();
-  /** Executions that had ended at the last write, by conveyor, and when that was. */
-  #executed: ReadonlyMap<Conveyor, number> = new Map();
+  /** What had ended at the last write, by conveyor, and when that was. */
+  readonly #before = new Map<Conveyor, Conveyor["counts"]>();
   #measuredAt = performance.now();
   #writing: Promise<void> | undefined;
 
@@ -87,12 +87,14 @@ export class PresenceWriter {
   #describeQueues(): WorkerInfo["queues"] {
     const now = performance.now();
     const seconds = Math.max(1, now - this.#measuredAt) / 1_000;
-    const before = this.#executed;
+    const rate = (now: number, before = 0): number => Number(((now - before) / seconds).toPrecision(3));
     const described = this.#parts.conveyors.map((conveyor) => {
-      const perSecond = (conveyor.counts.executed - (before.get(conveyor) ?? 0)) / seconds;
-      return { queue: conveyor.queue, ...conveyor.counts, perSecond: Number(perSecond.toPrecision(3)) };
+      const { queue, counts } = conveyor;
+      const before = this.#before.get(conveyor);
+      this.#before.set(conveyor, counts);
+      const perSecond = rate(counts.executed, before?.executed);
+      return { queue, ...counts, perSecond, failedPerSecond: rate(counts.failed, before?.failed) };
     });
-    this.#executed = new Map(this.#parts.conveyors.map((conveyor) => [conveyor, conveyor.counts.executed]));
     this.#measuredAt = now;
     return described;
   }
