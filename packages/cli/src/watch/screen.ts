@@ -23,8 +23,8 @@ export function openScreen(stream: OutputStream): Screen {
   stream.write(`${otherPage}${hideCursor}${cutLines}`);
   return {
     draw: (text) => {
-      // One more would make the terminal scroll.
-      const lines = text.split("\n").slice(0, stream.rows ?? 24);
+      // One more would make the terminal scroll. Some terminals do not know their size, and say 0.
+      const lines = text.split("\n").slice(0, stream.rows || 24);
       stream.write(`${toTop}${lines.map((line) => `${line}${endLine}`).join("\r\n")}${endPage}`);
     },
     close: () => void stream.write(`${wrapLines}${showCursor}${formerPage}`),
