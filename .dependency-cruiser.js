@@ -13,7 +13,7 @@ const tasks = coreFiles(
 );
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|pause|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|presence|progress|serializer-set|surroundings|url-schemes",
+  "cancellation|pause|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|presence|stage|progress|serializer-set|surroundings|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");

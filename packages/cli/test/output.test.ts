@@ -1,9 +1,11 @@
 import { PassThrough } from "node:stream";
+import type { TaskStage } from "@taskferry/core";
 import { describe, expect, test } from "vitest";
 import { textOf } from "../src/output/bytes.ts";
 import { cleanLine, cleanText } from "../src/output/clean-text.ts";
 import { describeError } from "../src/output/describe-error.ts";
 import { toJson } from "../src/output/json.ts";
+import { formatStatus } from "../src/output/outcome.ts";
 import { createPaint } from "../src/output/paint.ts";
 import { prettyLogger } from "../src/output/pretty-logger.ts";
 import { createRedact } from "../src/output/redact.ts";
@@ -35,6 +37,19 @@ describe("colours", () => {
     expect(createPaint(terminal(), { NO_COLOR: "" })("red", "x")).toBe("\u001b[31mx\u001b[39m");
     expect(createPaint(terminal(), { TERM: "dumb" })("red", "x")).toBe("x");
   });
+});
+
+test("a task without an outcome is described by its stage, where that is known", () => {
+  const at = Date.UTC(2026, 0, 2, 3, 4, 5);
+  const describeAs = (stage?: TaskStage) =>
+    formatStatus({ status: "pending", id: "x", ...(stage && { stage }) }, plain);
+  expect(describeAs()).toBe("Task x has no outcome yet: it waits, is delayed or runs.");
+  expect(describeAs({ name: "running", at, attempt: 1, worker: "w" })).toBe(
+    "Task x has no outcome yet: it runs since 2026-01-02 03:04:05 UTC in w, attempt 1.",
+  );
+  expect(describeAs({ name: "retrying", at, attempt: 1, worker: "w", dueAt: at + 1_000 })).toBe(
+    "Task x has no outcome yet: it comes again at 2026-01-02 03:04:06 UTC, attempt 1; it ran in w.",
+  );
 });
 
 test("a table sets texts to the left and numbers to the right", () => {

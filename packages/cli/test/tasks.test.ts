@@ -21,6 +21,8 @@ describe("tasks", () => {
         broadcast: false,
         claim: false,
         isolation: "loop",
+        claim: false,
+        track: false,
         hasInputSchema: true,
         hasOutputSchema: false,
         module: "./handlers.mjs",

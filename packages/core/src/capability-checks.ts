@@ -45,7 +45,12 @@ export function checkRunnable({ name, capabilities }: Broker, task: string, opti
 
 /** Refuses options that need a state store where there is none. @throws ConfigurationError `STATE_REQUIRED` */
 export function checkState(state: StateStore | undefined, task: string, options: ResolvedTaskOptions): void {
-  const needing = { claim: options.claim, limit: options.limit !== undefined, unique: options.unique !== undefined };
+  const needing = {
+    claim: options.claim,
+    track: options.track,
+    limit: options.limit !== undefined,
+    unique: options.unique !== undefined,
+  };
   const option = Object.entries(needing).find(([, isNeeded]) => isNeeded)?.[0];
   if (state !== undefined || option === undefined) return;
   throw new ConfigurationError(

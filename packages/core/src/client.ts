@@ -168,7 +168,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   const toHandle = (task: CallableTask, parts: Enqueued): BareHandle =>
     readers === undefined || task.options.broadcast
       ? { id: parts.id, task: parts.task }
-      : new TaskHandle(parts, readers);
+      : new TaskHandle(parts, task.options.track ? readers.tracked : readers);
   let closing: Promise<void> | undefined;
   const enqueuer = openEnqueuer({
     connections,

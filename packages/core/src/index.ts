@@ -84,6 +84,7 @@ export type { CancelMode } from "./cancellation.ts";
 export type { CancelOptions, CancelStatus } from "./client/canceller.ts";
 export type { TaskStatus, WaitLimits } from "./client/outcome-reader.ts";
 export type { Progress } from "./progress.ts";
+export type { TaskStage } from "./stage.ts";
 export type { ScheduleInfo, Schedules } from "./client/schedules.ts";
 export type { DeadLetterFilter, DeadLetters, ReplayReport } from "./client/dead-letters.ts";
 export type { MoveReport, Queues } from "./client/queues.ts";

@@ -45,6 +45,11 @@ export interface TaskDefinition<THandlerInput = unknown, TCallerInput = THandler
    * has ended elsewhere is not run again, and what lost its claim ends without effect. Needs a state store. Default false.
    */
   readonly claim?: boolean;
+  /**
+   * Whether the state store says how far it is, for `handle.get()`: queued, running or retrying, with times, attempt and
+   * worker. Needs a state store. Default false.
+   */
+  readonly track?: boolean;
   /** How many run and start at once, over all workers. Needs a state store. Default: no limit. */
   readonly limit?: LimitOptions<THandlerInput>;
   /** One at a time for each key: an enqueue while there is one adds no other. Needs a state store. Default: as many as come. */
@@ -87,6 +92,7 @@ export interface ResolvedTaskOptions {
   readonly broadcast: boolean;
   readonly isolation: Isolation;
   readonly claim: boolean;
+  readonly track: boolean;
   readonly limit: ResolvedLimit | undefined;
   readonly unique: ResolvedUnique | undefined;
 }
@@ -102,6 +108,7 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
   broadcast: false,
   isolation: "loop",
   claim: false,
+  track: false,
   limit: undefined,
   unique: undefined,
 };
@@ -113,13 +120,22 @@ export const defaultTaskOptions: ResolvedTaskOptions = {
  */
 export function resolveDefinition(
   name: string,
-  { broadcast = false, isolation = "loop", claim = false, limit, unique, ...options }: TaskDefinition<never>,
+  {
+    broadcast = false,
+    isolation = "loop",
+    claim = false,
+    track = false,
+    limit,
+    unique,
+    ...options
+  }: TaskDefinition<never>,
 ): ResolvedTaskOptions {
   const subject = `task ${name}`;
   if (isolation !== "loop" && isolation !== "thread" && isolation !== "process")
     throw invalid(`${subject}, isolation`, '"loop", "thread" or "process"', isolation);
   if (typeof broadcast !== "boolean") throw invalid(`${subject}, broadcast`, "true or false", broadcast);
   if (typeof claim !== "boolean") throw invalid(`${subject}, claim`, "true or false", claim);
+  if (typeof track !== "boolean") throw invalid(`${subject}, track`, "true or false", track);
   if (claim && options.acknowledge === "received")
     throw invalid(`${subject}, claim`, 'none with `acknowledge: "received"`, since nothing comes again', claim);
   if (!broadcast)
@@ -127,10 +143,12 @@ export function resolveDefinition(
       ...defaultTaskOptions,
       isolation,
       claim,
+      track,
       limit: resolveLimit(limit, subject),
       unique: resolveUnique(unique, subject),
     });
   if (claim) throw invalid(`${subject}, claim`, "none, since a broadcast runs in every worker", claim);
+  if (track) throw invalid(`${subject}, track`, "none, since a broadcast runs in every worker", track);
   if (limit !== undefined) throw invalid(`${subject}, limit`, "none, since a broadcast runs in every worker", limit);
   if (unique !== undefined) throw invalid(`${subject}, unique`, "none, since a broadcast waits in no queue", unique);
   const base = { ...defaultTaskOptions, isolation, broadcast, queue: name, acknowledge: "received" } as const;

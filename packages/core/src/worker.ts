@@ -22,10 +22,9 @@ import { createChildren } from "./worker/children.ts";
 import type { Conveyor } from "./worker/conveyor.ts";
 import { createEnd, stopOnSignals } from "./worker/ends.ts";
 import { Crew } from "./worker/isolation/crew.ts";
-import { measureLateness } from "./worker/loop-lateness.ts";
 import { type OpenConveyorParts, openConveyors } from "./worker/open-conveyors.ts";
 import { followPauses } from "./worker/pause-watch.ts";
-import { PresenceWriter } from "./worker/presence-writer.ts";
+import { openPresence, type PresenceWriter } from "./worker/presence-writer.ts";
 import { readSettings, resolveQueues, type WorkerSettings } from "./worker/settings.ts";
 import { stopInStages } from "./worker/shutdown.ts";
 import { openStateGates } from "./worker/state-gates.ts";
@@ -227,7 +226,12 @@ class TaskWorker implements Worker {
     });
     await this.#followPauses(guarded.state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
-    this.#presence = this.#openPresence(guarded.state, settings);
+    this.#presence = openPresence({
+      ...{ ...guarded, worker: this.name, conveyors: this.#conveyors, logger: this.#logger },
+      interval: settings.presence,
+      look: () => ({ ...this.status(), lateness: crew.takeLateness() }),
+    });
+    this.#closing.push(async () => this.#presence?.stop());
     this.#logger.info(
       {
         broker: broker.name,
@@ -311,30 +315,6 @@ class TaskWorker implements Worker {
     const watch = followPauses({ state, queues, worker: this.name, emitter: this.#emitter, logger: this.#logger });
     this.#closing.push(() => watch.stop());
     await watch.known;
-  }
-
-  /** Nothing waits for it: whoever asks for live workers hears of this one a moment later. */
-  #openPresence(state: StateStore | undefined, { presence }: WorkerSettings): PresenceWriter | undefined {
-    if (state === undefined || presence === undefined) return undefined;
-    const lateness = measureLateness();
-    const writer = new PresenceWriter({
-      state,
-      interval: presence,
-      worker: this.name,
-      conveyors: this.#conveyors,
-      look: () => ({
-        state: this.#state === "running" ? "running" : "stopping",
-        isConnected: this.status().isConnected,
-        memory: this.status().memory,
-        eventLoopDelay: Math.max(lateness.take(), this.#crew?.takeLateness() ?? 0),
-      }),
-      logger: this.#logger,
-    });
-    this.#closing.push(async () => {
-      lateness.stop();
-      await writer.stop();
-    });
-    return writer;
   }
 
   #openEnqueueing(

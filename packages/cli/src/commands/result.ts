@@ -14,7 +14,7 @@ interface ResultFlags {
 }
 
 /** The name of a task is not needed to find its outcome, and not known here. */
-const someTask = defineTask<unknown, unknown>("unknown");
+const someTask = defineTask<unknown, unknown>("unknown", { track: true });
 
 export function addResult(program: Command, session: Session): void {
   const command = program
@@ -73,5 +73,10 @@ async function lookIn(
   queue: string,
 ): Promise<{ readonly handle: Handle; readonly status: TaskStatus }> {
   const handle = client.handle(someTask, id, { queue });
-  return { handle, status: await handle.get() };
+  return { handle, status: withoutGuess(await handle.get()) };
+}
+
+/** Of a task that is not tracked nothing stands either, as of one that is queued. */
+function withoutGuess(status: TaskStatus): TaskStatus {
+  return status.status === "pending" && status.stage?.name === "queued" ? { status: "pending", id: status.id } : status;
 }

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { ErrorRecord, Outcome, TaskStatus } from "@taskferry/core";
+import type { ErrorRecord, Outcome, TaskStage, TaskStatus } from "@taskferry/core";
 import { cleanText } from "./clean-text.ts";
 import type { Paint } from "./paint.ts";
 import { formatFields } from "./table.ts";
@@ -9,7 +9,7 @@ import { formatSpan, formatTime } from "./time.ts";
 export function formatStatus(status: TaskStatus, paint: Paint): string {
   switch (status.status) {
     case "pending":
-      return `Task ${status.id} has no outcome yet: it waits, is delayed or runs.`;
+      return `Task ${status.id} has no outcome yet: ${describeStage(status.stage)}.`;
     case "expired":
       return `Task ${status.id} ended longer ago than its outcome is kept.`;
     case "unknown":
@@ -17,6 +17,15 @@ export function formatStatus(status: TaskStatus, paint: Paint): string {
     default:
       return formatOutcome(status, paint);
   }
+}
+
+function describeStage(stage: TaskStage | undefined): string {
+  const { at, attempt = 0, worker = "", dueAt } = stage ?? {};
+  if (stage?.name === "running" && at !== undefined)
+    return `it runs since ${formatTime(at)} in ${cleanText(worker)}, attempt ${attempt}`;
+  if (stage?.name === "retrying" && dueAt !== undefined)
+    return `it comes again at ${formatTime(dueAt)}, attempt ${attempt}; it ran in ${cleanText(worker)}`;
+  return "it waits, is delayed or runs";
 }
 
 function formatOutcome(outcome: Outcome, paint: Paint): string {

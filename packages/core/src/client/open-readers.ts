@@ -10,6 +10,7 @@ import { createCanceller } from "./canceller.ts";
 import type { HandleReaders } from "./handle.ts";
 import { createOutcomeReader } from "./outcome-reader.ts";
 import { createProgressReader } from "./progress-reader.ts";
+import { withStages } from "./stage-reader.ts";
 import { createWorkflows, type Workflows } from "./workflows.ts";
 
 export interface ReaderParts {
@@ -23,12 +24,14 @@ export interface ReaderParts {
 }
 
 /** What handles of tasks and workflows ask. */
-export function openReaders(parts: ReaderParts): HandleReaders & { readonly workflows: Workflows } {
+export function openReaders(
+  parts: ReaderParts,
+): HandleReaders & { readonly tracked: HandleReaders; readonly workflows: Workflows } {
   const { broker, results, state, serializers, protection, publish } = parts;
   const groups = createGroupReader(results, serializers);
   const runner = new PlanRunner({ results, state, publish, items: createPlanItems(groups, serializers) });
   const outcomes = createOutcomeReader({ results, broker, groups });
-  return {
+  const readers: HandleReaders = {
     outcomes,
     progress: createProgressReader(state, results),
     canceller: createCanceller({
@@ -42,6 +45,11 @@ export function openReaders(parts: ReaderParts): HandleReaders & { readonly work
         await runner.advance({ ...message, contentType, body }, outcome, false);
       },
     }),
+  };
+  return {
+    ...readers,
+    /** Those of tasks that are tracked. */
+    tracked: state === undefined ? readers : { ...readers, outcomes: withStages(outcomes, state) },
     workflows: createWorkflows({ ...parts, outcomes, runner }),
   };
 }

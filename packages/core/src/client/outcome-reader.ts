@@ -16,6 +16,7 @@ import { idTime } from "../id.ts";
 import { canInspect, openSections } from "../inspection.ts";
 import type { Outcome, StoredOutcome } from "../outcome.ts";
 import type { ResultBackend } from "../result-backend.ts";
+import type { TaskStage } from "../stage.ts";
 import { toOutcome } from "../to-outcome.ts";
 
 /** How long a wait may last. Default: for ever. */
@@ -30,7 +31,9 @@ export interface WaitLimits {
  */
 export type TaskStatus<TResult = unknown> =
   | Outcome<TResult>
-  | { readonly status: "pending" | "expired" | "unknown"; readonly id: string };
+  /** `stage` for a task that is tracked. */
+  | { readonly status: "pending"; readonly id: string; readonly stage?: TaskStage }
+  | { readonly status: "expired" | "unknown"; readonly id: string };
 
 /** Reads and awaits outcomes for handles. */
 export interface OutcomeReader {

@@ -284,7 +284,7 @@ export class Conveyor {
     if (committed === "settled" && verdict.then.kind === "ack") this.#discardInput(subject);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
-      if (committed === "settled") for (const gate of gates) gate.ended?.(subject, ended);
+      if (committed === "settled") for (const gate of gates) gate.ended?.(subject, ended, verdict);
       this.#forget(subject);
     }
     tell({ subject, verdict, committed, emitter, logger });

@@ -1,4 +1,5 @@
 import type { Ended, Job } from "./job.ts";
+import type { Verdict } from "./settle.ts";
 
 /** Decides, before a handler starts, whether it may; such as a cancellation, a limit or a claim. */
 export interface Gate {
@@ -19,7 +20,7 @@ export interface Gate {
   /** Gives back what `enter` took: called once for each job that all gates let in, when it is settled or lost. */
   leave?(job: Job): void;
   /** Told of each job that has ended and is settled, whether it was let in or not. */
-  ended?(job: Job, ended: Ended): void;
+  ended?(job: Job, ended: Ended, verdict: Verdict): void;
   /**
    * Called at each heartbeat, a third of a lease apart, with what runs or waits. A rejection is logged; the next beat
    * tries again.

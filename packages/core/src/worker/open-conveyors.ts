@@ -31,6 +31,7 @@ import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
 import { createReplayGuard, noteEndings, type ReplayGuard } from "./replay-guard.ts";
 import type { ResolvedQueues, WorkerSettings } from "./settings.ts";
+import { StageWriter } from "./stage-writer.ts";
 import { UniqueKeys } from "./unique-keys.ts";
 
 export interface OpenConveyorParts {
@@ -122,11 +123,14 @@ function openGates({
   connections: { state },
   crew,
   gates,
+  worker,
   logger,
 }: OpenConveyorParts): () => readonly Gate[] {
   const options = [...crew.handlers.values()].map(({ task }) => task.options);
   if (state === undefined) return () => gates;
   const shared = [...gates];
+  if (options.some(({ track }) => track))
+    shared.push(new StageWriter({ state, worker, lease: settings.lease, logger }));
   if (options.some(({ claim }) => claim)) {
     const onError = (error: unknown): void => logger.warn({ error }, "claims could not be written: tasks wait");
     shared.push(new Claims({ state, lease: settings.lease, onError }));

@@ -4,6 +4,7 @@ import type { Logger } from "../logger.ts";
 import { encodePresence, maxPresentQueues, maxPresentTasks, presencePrefix, type WorkerInfo } from "../presence.ts";
 import type { StateKey, StateStore } from "../state-store.ts";
 import type { Conveyor } from "./conveyor.ts";
+import { measureLateness } from "./loop-lateness.ts";
 
 export interface PresenceParts {
   readonly state: StateStore;
@@ -12,8 +13,26 @@ export interface PresenceParts {
   readonly worker: string;
   readonly conveyors: readonly Conveyor[];
   /** What the worker knows of itself. */
-  readonly look: () => Pick<WorkerInfo, "state" | "isConnected" | "memory" | "eventLoopDelay">;
+  readonly look: () => {
+    readonly state: string;
+    readonly isConnected: boolean;
+    readonly memory: number;
+    /** Milliseconds by which an event loop apart was late. */
+    readonly lateness: number;
+  };
   readonly logger: Logger;
+}
+
+/** Nothing waits for it: whoever asks for live workers hears of this one a moment later. */
+export function openPresence({
+  state,
+  interval,
+  ...parts
+}: Omit<PresenceParts, "state" | "interval"> & {
+  readonly state: StateStore | undefined;
+  readonly interval: number | undefined;
+}): PresenceWriter | undefined {
+  return state === undefined || interval === undefined ? undefined : new PresenceWriter({ ...parts, state, interval });
 }
 
 /** Says in the state store, again and again, that a worker lives, and what it does. */
@@ -22,6 +41,7 @@ export class PresenceWriter {
   /** Names of workers may be given, and then several have the same. */
   readonly #key: StateKey;
   readonly #timer: NodeJS.Timeout;
+  readonly #lateness = measureLateness();
   readonly #startedAt = Date.now();
   /** What had ended at the last write, by conveyor, and when that was. */
   readonly #before = new Map<Conveyor, Conveyor["counts"]>();
@@ -46,6 +66,7 @@ export class PresenceWriter {
   async stop(): Promise<void> {
     const { state, logger } = this.#parts;
     clearInterval(this.#timer);
+    this.#lateness.stop();
     await this.#writing;
     try {
       await state.delete([{ key: this.#key }]);
@@ -65,6 +86,7 @@ export class PresenceWriter {
 
   #describe(): WorkerInfo {
     const { worker, conveyors, look } = this.#parts;
+    const { state, isConnected, memory, lateness } = look();
     const queues = this.#describeQueues();
     const tasks = conveyors
       .flatMap((conveyor) => conveyor.runningTasks)
@@ -80,7 +102,10 @@ export class PresenceWriter {
       tasks: tasks.slice(0, maxPresentTasks),
       load: loadavg()[0] ?? 0,
       processors: availableParallelism(),
-      ...look(),
+      state: state === "running" ? "running" : "stopping",
+      isConnected,
+      memory,
+      eventLoopDelay: Math.round(Math.max(lateness, this.#lateness.take())),
     };
   }
 
