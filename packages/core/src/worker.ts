@@ -227,11 +227,15 @@ class TaskWorker implements Worker {
     await this.#followPauses(guarded.state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
     this.#presence = openPresence({
-      ...{ ...guarded, worker: this.name, conveyors: this.#conveyors, logger: this.#logger },
-      interval: settings.presence,
+      ...{
+        ...guarded,
+        worker: this.name,
+        conveyors: this.#conveyors,
+        logger: this.#logger,
+        interval: settings.presence,
+      },
       look: () => ({ ...this.status(), lateness: crew.takeLateness() }),
     });
-    this.#closing.push(async () => this.#presence?.stop());
     this.#logger.info(
       {
         broker: broker.name,
@@ -300,7 +304,7 @@ class TaskWorker implements Worker {
       onStage: (stage) => this.#logger.info({ stage }, "stopping"),
     });
     this.#state = "stopped";
-    await Promise.all([this.#crew?.close(), ...this.#closing.map((close) => close())]);
+    await Promise.all([this.#crew?.close(), this.#presence?.stop(), ...this.#closing.map((close) => close())]);
     await this.#disconnect();
     this.#isOpen = false;
     this.#logger.info({}, "the worker has stopped");
