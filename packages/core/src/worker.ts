@@ -226,16 +226,7 @@ class TaskWorker implements Worker {
     });
     await this.#followPauses(guarded.state, this.#conveyors.slice(0, queues.ordinary.size));
     this.#state = "running";
-    this.#presence = openPresence({
-      ...{
-        ...guarded,
-        worker: this.name,
-        conveyors: this.#conveyors,
-        logger: this.#logger,
-        interval: settings.presence,
-      },
-      look: () => ({ ...this.status(), lateness: crew.takeLateness() }),
-    });
+    this.#presence = openPresence(this, this.#logger, { ...guarded, ...settings, crew, conveyors: this.#conveyors });
     this.#logger.info(
       {
         broker: broker.name,

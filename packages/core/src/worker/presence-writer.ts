@@ -23,16 +23,22 @@ export interface PresenceParts {
   readonly logger: Logger;
 }
 
+export interface OpenPresenceParts {
+  readonly state?: StateStore | undefined;
+  readonly presence: number | undefined;
+  readonly crew: { takeLateness(): number };
+  readonly conveyors: readonly Conveyor[];
+}
+
 /** Nothing waits for it: whoever asks for live workers hears of this one a moment later. */
-export function openPresence({
-  state,
-  interval,
-  ...parts
-}: Omit<PresenceParts, "state" | "interval"> & {
-  readonly state: StateStore | undefined;
-  readonly interval: number | undefined;
-}): PresenceWriter | undefined {
-  return state === undefined || interval === undefined ? undefined : new PresenceWriter({ ...parts, state, interval });
+export function openPresence(
+  worker: { readonly name: string; status(): Omit<ReturnType<PresenceParts["look"]>, "lateness"> },
+  logger: Logger,
+  { state, presence, crew, conveyors }: OpenPresenceParts,
+): PresenceWriter | undefined {
+  if (state === undefined || presence === undefined) return undefined;
+  const look: PresenceParts["look"] = () => ({ ...worker.status(), lateness: crew.takeLateness() });
+  return new PresenceWriter({ state, interval: presence, worker: worker.name, conveyors, look, logger });
 }
 
 /** Says in the state store, again and again, that a worker lives, and what it does. */
