@@ -19,7 +19,6 @@ describe("tasks", () => {
         resultTtl: 86_400_000,
         acknowledge: "stored",
         broadcast: false,
-        claim: false,
         isolation: "loop",
         claim: false,
         track: false,

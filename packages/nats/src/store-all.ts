@@ -17,6 +17,8 @@ export interface StoreAllOptions<T> {
   readonly deadline: number;
   /** Reads an answer; undefined for one that passes, after which the request is sent again. */
   readonly read: (ack: PubAck) => T | undefined;
+  /** A request as it is sent again after an attempt that was not answered: it may be there, and be done. Default: the same. */
+  readonly again?: (request: Request) => Request;
 }
 
 /**
@@ -27,20 +29,23 @@ export interface StoreAllOptions<T> {
  */
 export async function storeAll<T>(
   requests: readonly Request[],
-  { connection, deadline, read }: StoreAllOptions<T>,
+  { connection, deadline, read, again = (request) => request }: StoreAllOptions<T>,
 ): Promise<readonly (T | undefined)[]> {
   const results = requests.map((): T | undefined => undefined);
+  const next = [...requests];
   let open = requests.map((_, index) => index);
   let wasAttempted = false;
   for (let pause = 10; open.length > 0; pause = Math.min(pause * 2, 250)) {
     const left = deadline - monotonicNow();
     if (left > 0 && (await connection.whenConnected(left))) {
-      const sent = open.map((index) => requests[index] as Request);
+      const sent = open.map((index) => next[index] as Request);
       const replies = await askOnce(connection, sent, Math.max(1, deadline - monotonicNow()));
       open = open.filter((index, position) => {
         const reply = replies?.[position];
-        if (reply === undefined) wasAttempted ||= replies !== undefined;
-        else if (!hasNoResponders(reply)) results[index] = read(reply.json<PubAck>());
+        if (reply === undefined) {
+          if (replies !== undefined) next[index] = again(requests[index] as Request);
+          wasAttempted ||= replies !== undefined;
+        } else if (!hasNoResponders(reply)) results[index] = read(reply.json<PubAck>());
         return results[index] === undefined;
       });
       if (open.length === 0) break;

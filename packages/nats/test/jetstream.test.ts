@@ -4,7 +4,7 @@ import { createFaultProxy, startNats } from "@taskferry/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nats } from "../src/index.ts";
 import { ask, idsOf, messageOf, opened, operator, patience, type StreamState, takeAll } from "./fixtures/values.ts";
-import { privateNats } from "./harness.ts";
+import { brokerMarks, cutReplyTo, privateNats } from "./harness.ts";
 
 const server = privateNats();
 const publishing = { timeout: patience };
@@ -54,6 +54,35 @@ describe("a full stream", () => {
     expect(await consumer.settle([{ kind: "release", delivery: first }])).toEqual(["settled"]);
     expect(idsOf(await takeAll(consumer, 2)).sort()).toEqual(["a", "d"]);
   });
+});
+
+test("what is sent again, after an attempt without an answer, does not count as new", async () => {
+  const own = await startNats();
+  onTestFinished(() => own[Symbol.asyncDispose]());
+  const proxy = await createFaultProxy(own);
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+  const producer = await opened(nats({ url: proxy.url }));
+  const [first, second] = [messageOf("first", "q"), messageOf("second", "q")];
+  await producer.publish([{ message: first }], publishing);
+  const consumer = await (await opened(nats({ url: own.url }))).consume("q", options);
+  const settleNext = async (): Promise<void> => {
+    const taken = await takeAll(consumer, 1);
+    expect(await consumer.settle(taken.map((delivery) => ({ kind: "ack", delivery })))).toEqual(["settled"]);
+  };
+  await settleNext();
+  cutReplyTo(proxy, brokerMarks.publish);
+  const cut = proxy.waitFor("cut");
+  const sendingAgain = producer.publish([{ message: second }], { timeout: 20_000 });
+  await cut;
+  proxy.use("refuse");
+  proxy.reset();
+  await settleNext();
+  await own.restart();
+  proxy.use("pass");
+  expect(await sendingAgain).toEqual([{ status: "accepted" }]);
+  const others = await (await opened(nats({ url: own.url }))).consume("q", options);
+  const [again] = await takeAll(others, 1);
+  expect(again).toMatchObject({ message: { id: "second" }, deliveryCount: undefined });
 });
 
 describe("a killed server", () => {

@@ -46,8 +46,9 @@ export function toDelivery(
   const { delivered, sequence, storedAt } = readAckSubject(reply);
   const former = Number(subject.slice(subject.lastIndexOf(".") + 1));
   const token: Token = { ack: reply, source, incarnation: source.incarnation, sequence, bytes: data };
-  const count = delivered + (Number.isFinite(former) ? former : 0);
-  const isSure = count > 1 || storedAt > restartedAt + clockSlack;
+  const isCounted = Number.isFinite(former);
+  const count = delivered + (isCounted ? former : 0);
+  const isSure = isCounted && (count > 1 || storedAt > restartedAt + clockSlack);
   return { ...readMessage(data), token, deliveryCount: isSure ? count : undefined, leaseUntil };
 }
 

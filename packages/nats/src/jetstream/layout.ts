@@ -11,6 +11,9 @@ export function bandOf({ priority = defaultPriority }: Message): Band {
   return priority >= 7 ? 2 : priority >= 4 ? 1 : 0;
 }
 
+/** In place of the count of deliveries. */
+const uncounted = "again";
+
 /** Names of one namespace: streams, subjects, durable consumers. A queue is one token of a subject, its dots escaped. */
 export class Layout {
   readonly stream: string;
@@ -34,6 +37,13 @@ export class Layout {
   /** @param former - deliveries that count although this message was published anew, since it was handed back. */
   ready(queue: string, band: Band, former = 0): string {
     return `${this.#namespace}.q.${tokenOf(queue)}.${band}.${former}`;
+  }
+
+  /** A subject of {@link ready} for a message that may have been there before: how often it was delivered is not known. */
+  again(subject: string): string {
+    return subject.startsWith(`${this.#namespace}.q.`)
+      ? `${subject.slice(0, subject.lastIndexOf("."))}.${uncounted}`
+      : subject;
   }
 
   readyFilter(queue: string, band: Band | "*"): string {

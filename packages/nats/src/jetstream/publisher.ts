@@ -82,8 +82,14 @@ export class Publisher {
    */
   async send(requests: readonly Request[], deadline: number, ready?: Promise<void>): Promise<readonly PublishResult[]> {
     await ready;
-    const { connection } = this.#parts;
-    const results = await storeAll(requests, { connection, deadline, read: (ack) => this.#toResult(ack) });
+    const { connection, layout } = this.#parts;
+    const results = await storeAll(requests, {
+      connection,
+      deadline,
+      read: (ack) => this.#toResult(ack),
+      // A server that was restarted meanwhile has forgotten the ids of what is done and gone.
+      again: (request) => ({ ...request, subject: layout.again(request.subject) }),
+    });
     return results.map((result) => result ?? unanswered);
   }
 
