@@ -17,6 +17,5 @@ await worker.start();
 const client = await createClient(config);
 const handle = await client.enqueue(greet, { name: "world" });
 console.log(await handle.result({ timeout: "10s" }));
-
 await client.close();
 await worker.close();

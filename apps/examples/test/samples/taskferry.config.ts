@@ -1,0 +1,3 @@
+import { defineConfig } from "@taskferry/core";
+
+export default defineConfig({ broker: "memory:" });
