@@ -12,7 +12,7 @@ export interface FaultSuiteOptions extends FaultSubject {
   /** Tests not to run, with the reason. */
   readonly skip?: readonly Skip[];
   /**
-   * `"short"` takes about a minute, `"soak"` some minutes: 5,000 tasks with workers killed every 2 seconds, a server
+   * `"short"` takes 2 to 5 minutes on two cores, `"soak"` longer: 5,000 tasks with workers killed every 2 seconds, a server
    * that is away for a minute; it prints its figures. Default: `"soak"` when the environment has `TASKFERRY_SOAK=1`.
    */
   readonly scale?: "short" | "soak";
