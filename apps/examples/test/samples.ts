@@ -73,7 +73,9 @@ function programOf(folder: string, virtual: ReadonlyMap<string, Sample>): ts.Pro
 /** A sample leaves out with `...` what its reader knows; the compiler gets something that fits anywhere. */
 function moduleOf({ code }: Sample): string {
   const complete = code
-    .replaceAll("{ ... }", "{ return undefined as never; }")
+    .replaceAll("=> { ... }", "=> { return undefined as never; }")
+    .replaceAll("; ... }", "; return undefined as never; }")
+    .replaceAll("{ ... }", "{}")
     .replaceAll(/=> \.\.\.(?=[,;)])/g, "=> undefined as never")
     .replaceAll(/"(?:\.\.\/)+src\/index\.ts"/g, '"./my-broker.ts"');
   return `${complete}\nexport {};\n`;
