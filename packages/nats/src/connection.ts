@@ -70,6 +70,8 @@ export class Connection {
 
   /** When this connection found another server than before, or the same one started anew: wall-clock epoch milliseconds. */
   get restartedAt(): number {
+    // The driver may deliver from the new server before it tells that it has reconnected.
+    this.#noteServer();
     return this.#restartedAt;
   }
 
@@ -197,12 +199,17 @@ export class Connection {
     this.#backoff.reset();
     this.#denied = undefined;
     this.#epoch += 1;
-    const serverId = driver.info?.server_id;
-    if (this.#serverId !== undefined && this.#serverId !== serverId) this.#restartedAt = Date.now();
-    this.#serverId = serverId;
+    this.#noteServer();
     this.pulse.start(driver);
     this.#wakeAll();
     this.#parts.onConnected?.();
+  }
+
+  #noteServer(): void {
+    const serverId = this.#driver?.info?.server_id;
+    if (serverId === undefined || serverId === this.#serverId) return;
+    if (this.#serverId !== undefined) this.#restartedAt = Date.now();
+    this.#serverId = serverId;
   }
 
   #disconnected(error: Error | undefined): void {

@@ -40,7 +40,7 @@ export interface TestApp extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts an application for one test. Close it, or let `await using` do so. */
+/** Starts an application for one test; its worker does not report that it lives, unless `presence` is given. Close it, or let `await using` do so. */
 export async function createTestApp({
   inline = false,
   middlewares = [],
@@ -49,7 +49,7 @@ export async function createTestApp({
   const broker = memory();
   const logger = options.logger ?? silentLogger;
   const recorder = recordEnqueues();
-  const worker = createWorker({ ...options, broker, middlewares: [...middlewares, recorder], logger });
+  const worker = createWorker({ presence: false, ...options, broker, middlewares: [...middlewares, recorder], logger });
   await worker.start();
   const own = inline ? [recorder, runInline(worker)] : [recorder];
   const client = await createClient({ ...options, broker, middlewares: [...middlewares, ...own], logger });

@@ -40,6 +40,9 @@ interface ConsumerOptions {
 
 const sections = ["ready", "delayed", "running", "dead"] as const;
 
+/** Milliseconds for which a busy machine is given the time to bring what is still on its way. */
+const longestQuiet = 5_000;
+
 /** A lease that does not end within a test. */
 export const longLease = 60_000;
 
@@ -50,6 +53,8 @@ export class BrokerScene implements ConnectableScene<Broker> {
   readonly timing: BrokerTiming;
   readonly queue: string;
   readonly #processes: Processes<Broker>;
+  /** Milliseconds of the slowest call so far. */
+  #slowest = 0;
 
   constructor(harness: BrokerHarness, broker: Broker, timing: BrokerTiming) {
     this.harness = harness;
@@ -139,7 +144,9 @@ export class BrokerScene implements ConnectableScene<Broker> {
     broker = this.broker,
   ): Promise<readonly PublishResult[]> {
     const outgoing = messages.map((item) => ("message" in item ? item : { message: item }));
+    const since = monotonicNow();
     const results = await broker.publish(outgoing, { timeout: this.timing.callTimeout });
+    this.#noteCall(since);
     expect(results.length, "one answer per published item").toBe(messages.length);
     return results;
   }
@@ -177,15 +184,25 @@ export class BrokerScene implements ConnectableScene<Broker> {
     return delivery;
   }
 
-  /** Takes what arrives until nothing has for `quiet` ms, and acks it. */
+  /**
+   * Takes what arrives until nothing has for `quiet` ms, and acks it. A machine that is busy with other things is given
+   * more: several times what a call has taken of late.
+   */
   async drain(consumer: Consumer, quiet = this.timing.quiet): Promise<Delivery[]> {
     const drained: Delivery[] = [];
     for (;;) {
-      const deliveries = await consumer.take(100, AbortSignal.timeout(quiet));
+      const since = monotonicNow();
+      const patience = Math.ceil(Math.max(quiet, Math.min(4 * this.#slowest, longestQuiet)));
+      const deliveries = await consumer.take(100, AbortSignal.timeout(patience));
       if (deliveries.length === 0) return drained;
       drained.push(...deliveries);
       await this.settle(consumer, ...deliveries.map((delivery): Settlement => ({ kind: "ack", delivery })));
+      this.#noteCall(since);
     }
+  }
+
+  #noteCall(since: number): void {
+    this.#slowest = Math.max(this.#slowest, monotonicNow() - since);
   }
 
   /** Takes and acks what the queue holds, with a consumer of its own. */
