@@ -23,8 +23,10 @@ async function longTask(scene: FaultScene): Promise<void> {
   await Promise.all(workers.map((worker) => scene.stopWorker(worker)));
   const verdict = await assertTotalQueue(scene.history, { repeats: 0 });
   expect(verdict).toMatchObject({ started: 101, executed: 101 });
-  // What was handed back before it started was not spent.
-  const counts = outcomes.map((outcome) => outcome.status === "succeeded" && (outcome.result.deliveryCount ?? 1));
-  expect(new Set(counts)).toEqual(new Set([1]));
+  // What was handed back before it started was not spent. A broker without leases pushes, and may count what was on its way.
+  if (scene.capabilities.lease !== "refused") {
+    const counts = outcomes.map((outcome) => outcome.status === "succeeded" && (outcome.result.deliveryCount ?? 1));
+    expect(new Set(counts)).toEqual(new Set([1]));
+  }
   scene.report(verdict);
 }
