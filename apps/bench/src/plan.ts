@@ -34,11 +34,11 @@ export async function runPlan(
   for (let round = 1; round <= rounds; round += 1) {
     for (const name of Object.keys(subjects).filter((subject) => only.length === 0 || only.includes(subject))) {
       const medium = await openMedium(subjects[name]?.medium);
-      const url = medium.url.replace(/^[a-z]+:/, (own) => subjects[name]?.scheme ?? own);
       for (const phase of phases.filter((phase) => subjects[name]?.subject[phase] !== undefined)) {
         const count = phase === "roundTrip" ? roundTrips : tasks;
         // What `process` runs is what `enqueueMany` has just enqueued; every other phase starts from nothing.
         if (phase !== "process") await medium.clear();
+        const url = medium.url.replace(/^[a-z]+:/, (own) => subjects[name]?.scheme ?? own);
         const setting = { url, count, inFlight: 1_000, concurrency: 100, payload };
         if (phase === "process" && backlog > 0) {
           await measureApart({ subject: name, phase: "enqueueMany", setting: { ...setting, count: backlog } });

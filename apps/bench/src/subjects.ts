@@ -6,7 +6,7 @@ import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
 import { rawStreams } from "./subjects/raw-streams.ts";
 import { taskferry, taskferryMemory, taskferryRabbitmq } from "./subjects/taskferry.ts";
-import { chains, groupsOf } from "./subjects/workflows.ts";
+import { chains, groupsOf, independent } from "./subjects/workflows.ts";
 
 /** What a subject runs on. */
 export type Medium = "redis" | "rabbitmq" | "nats" | "sqlite" | "memory";
@@ -24,6 +24,7 @@ export const subjects: Readonly<Record<string, Entry>> = {
   "raw ioredis streams": { medium: "redis", subject: rawStreams },
   "taskferry redisList": { medium: "redis", subject: taskferry },
   "taskferry redisStream": { medium: "redis", subject: taskferry, scheme: "redis+stream:" },
+  "taskferry tasks, enqueued meanwhile": { medium: "redis", subject: independent },
   "taskferry chains of 3": { medium: "redis", subject: chains },
   "taskferry groups of 100": { medium: "redis", subject: groupsOf(100) },
   "taskferry groups of 10,000": { medium: "redis", subject: groupsOf(10_000) },

@@ -1,4 +1,5 @@
 import {
+  type Client,
   chain,
   chord,
   createClient,
@@ -16,36 +17,53 @@ const noop = defineTask<Payload, Payload>("noop");
 const member = defineTask<number, number>("member");
 const count = defineTask<GroupResults<readonly number[]>, number>("count");
 
-/** `count` steps of chains of three, which wait when the clock starts; the steps after the first are enqueued by it. */
+/** `count` tasks, enqueued one by one while they are worked on: what chains are compared with. */
+export const independent: Subject = {
+  process: (setting) =>
+    measureWhole(setting, setting.count, (client) =>
+      pump(setting.count, setting.inFlight, () => client.enqueue(noop, setting.payload)),
+    ),
+};
+
+/** `count` steps of chains of three, whose first steps are enqueued one by one while they are worked on. */
 export const chains: Subject = {
-  process: async (setting) => {
-    const total = Math.ceil(setting.count / steps) * steps;
-    const client = await createClient({ broker: setting.url });
+  process: (setting) => {
+    const total = Math.ceil(setting.count / steps);
     const workflow = chain(noop, noop, noop);
-    await pump(total / steps, setting.inFlight, () => client.enqueue(workflow, setting.payload));
-    await client.close();
-    const { done, tick } = countdown(total);
-    const worker = createWorker({
-      broker: setting.url,
-      handlers: [
-        noop.handler((input) => {
-          tick();
-          return input;
-        }),
-      ],
-      queues: queuesOf(setting),
-      logger: silentLogger,
-    });
-    return {
-      run: async () => {
-        await worker.start();
-        await done;
-        await worker.stop();
-      },
-      close: () => worker.stop(),
-    };
+    return measureWhole(setting, total * steps, (client) =>
+      pump(total, setting.inFlight, () => client.enqueue(workflow, setting.payload)),
+    );
   },
 };
+
+/** From the first enqueue until `total` tasks have run and been settled, client and worker in one process. */
+async function measureWhole(
+  setting: Setting,
+  total: number,
+  enqueueAll: (client: Client) => Promise<void>,
+): ReturnType<Phase> {
+  const client = await createClient({ broker: setting.url });
+  const { done, tick } = countdown(total);
+  const worker = createWorker({
+    broker: setting.url,
+    handlers: [
+      noop.handler((input) => {
+        tick();
+        return input;
+      }),
+    ],
+    queues: queuesOf(setting),
+    logger: silentLogger,
+  });
+  await worker.start();
+  return {
+    run: async () => {
+      await Promise.all([enqueueAll(client), done]);
+      await worker.stop();
+    },
+    close: () => client.close(),
+  };
+}
 
 /** `count` members of groups of `size`, one group after the other, each with a task that reads all its results. */
 export function groupsOf(size: number): Subject {
