@@ -44,6 +44,8 @@ export class Intake {
   readonly #lastArrival: Record<Band, number> = { 0: 0, 1: 0, 2: 0 };
   #nextTag = 1;
   #prefetch = 1;
+  #confirming: Promise<void> | undefined;
+  #confirmingNext: Promise<void> | undefined;
   #error: Error | undefined;
 
   private constructor(parts: IntakeParts, channel: Channel) {
@@ -159,9 +161,31 @@ export class Intake {
     this.#channel.nack(held.raw, false, true);
   }
 
-  /** Resolves once the server has come by all acknowledgements before: they have no answer of their own. */
-  async confirm(): Promise<void> {
-    await this.#parts.link.answer(this.#channel.prefetch(this.#prefetch), "acknowledgements");
+  /**
+   * Resolves once the server has come by all acknowledgements before: they have no answer of their own. One question is
+   * under way at a time; all who come meanwhile share the next.
+   */
+  confirm(): Promise<void> {
+    if (this.#confirming === undefined) return this.#askForConfirm();
+    this.#confirmingNext ??= this.#confirming
+      .catch(() => undefined)
+      .then(() => {
+        this.#confirmingNext = undefined;
+        return this.#askForConfirm();
+      });
+    return this.#confirmingNext;
+  }
+
+  async #askForConfirm(): Promise<void> {
+    const asking = this.#parts.link
+      .answer(this.#channel.prefetch(this.#prefetch), "acknowledgements")
+      .then(() => undefined);
+    this.#confirming = asking;
+    try {
+      await asking;
+    } finally {
+      if (this.#confirming === asking) this.#confirming = undefined;
+    }
   }
 
   async close(): Promise<void> {
