@@ -92,17 +92,17 @@ function refuseUnlessAway(delivery: ReadableDelivery, error: unknown): Unrunnabl
 
 /** An input that its task has a schema for is checked by it. */
 function check(raw: unknown, opened: Body, run: Run): Job | Unrunnable | Promise<Job | Unrunnable> {
-  return run.handler.task.input === undefined ? toJob(run, opened, raw) : checkBySchema(raw, opened, run);
+  const { delivery, handler } = run;
+  const schema = handler.task.input;
+  if (schema === undefined) return toJob(run, opened, raw);
+  const input = validate(schema, raw, { code: "INPUT_INVALID", name: `The input of ${delivery.message.task}` });
+  return input instanceof Promise ? toJobLater(input, opened, run) : toJob(run, opened, input);
 }
 
-function checkBySchema(raw: unknown, opened: Body, run: Run): Job | Promise<Job | Unrunnable> {
-  const { delivery, handler } = run;
-  const what = { code: "INPUT_INVALID", name: `The input of ${delivery.message.task}` } as const;
-  const input = handler.task.input === undefined ? raw : validate(handler.task.input, raw, what);
-  if (!(input instanceof Promise)) return toJob(run, opened, input);
+function toJobLater(input: Promise<unknown>, opened: Body, run: Run): Promise<Job | Unrunnable> {
   return input.then(
     (decoded) => toJob(run, opened, decoded),
-    (error: unknown) => refuseUnknown(delivery, error),
+    (error: unknown) => refuseUnknown(run.delivery, error),
   );
 }
 

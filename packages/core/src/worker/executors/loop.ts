@@ -54,16 +54,16 @@ async function runToEnd(job: Job, parts: LoopExecutorParts, end: (ended: Ended) 
 }
 
 function runHandler(job: Job, parts: LoopExecutorParts): unknown {
-  const context = parts.createContext(job);
-  if (parts.wrap !== undefined) return runWrapped(job, context, { ...parts, wrap: parts.wrap });
-  return job.handler.needs === undefined ? job.handler.run(job.input, context) : runProvided(job, context, parts);
+  return parts.wrap === undefined ? runBare(job, parts.createContext(job), parts) : runWrapped(job, parts, parts.wrap);
 }
 
-function runWrapped(job: Job, context: HandlerContext, parts: LoopExecutorParts & { readonly wrap: Wrap }): unknown {
-  const { handler, input } = job;
-  return parts.wrap(new JobExecution(job), async () =>
-    handler.needs === undefined ? handler.run(input, context) : runProvided(job, context, parts),
-  );
+function runWrapped(job: Job, parts: LoopExecutorParts, wrap: Wrap): unknown {
+  const context = parts.createContext(job);
+  return wrap(new JobExecution(job), async () => runBare(job, context, parts));
+}
+
+function runBare(job: Job, context: HandlerContext, parts: LoopExecutorParts): unknown {
+  return job.handler.needs === undefined ? job.handler.run(job.input, context) : runProvided(job, context, parts);
 }
 
 function runProvided(job: Job, context: HandlerContext, { providers }: LoopExecutorParts): unknown {

@@ -14,10 +14,11 @@ import { createLoopExecutor } from "../executors/loop.ts";
 import { toEndedRecord } from "../isolation/ended-record.ts";
 import type { IsolateStart, Request, RunRequest } from "../isolation/protocol.ts";
 import { type Ended, Job, type Unrunnable } from "../job.ts";
+import { measureLateness } from "../loop-lateness.ts";
 import { checkProgress } from "../progress-writer.ts";
 import { Calls } from "./calls.ts";
 import { loadProgram, type Program } from "./load-program.ts";
-import { type LoopDelay, measureLateness, watchLoopDelay } from "./loop-delay.ts";
+import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
 import type { Port } from "./ports.ts";
 import { proxiedLogger } from "./proxied-logger.ts";
 
@@ -191,7 +192,7 @@ export class Host {
   #tellMemory(isShared: boolean): void {
     const lateness = isShared ? measureLateness() : undefined;
     const tell = (): void => {
-      const late = lateness?.();
+      const late = lateness?.take();
       this.#port.send({ type: "memory", bytes: process.memoryUsage.rss(), ...(late !== undefined && { late }) });
     };
     tell();

@@ -1,5 +1,3 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-
 /** Tells when the event loop of this thread was blocked. */
 export interface LoopDelay {
   /** Takes the time until now for told. */
@@ -20,17 +18,5 @@ export function watchLoopDelay(limit: number, onBlocked: (milliseconds: number) 
     forgive: () => {
       expected = performance.now() + interval;
     },
-  };
-}
-
-/** Returns what tells by how many milliseconds timers were late, at most, since it was last asked. */
-export function measureLateness(): () => number {
-  const resolution = 10;
-  const histogram = monitorEventLoopDelay({ resolution });
-  histogram.enable();
-  return () => {
-    const late = histogram.count === 0 ? 0 : Math.max(0, histogram.max / 1e6 - resolution);
-    histogram.reset();
-    return Math.round(late * 10) / 10;
   };
 }
