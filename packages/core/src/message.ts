@@ -180,13 +180,15 @@ type Fields = Record<string, unknown> & { [name in keyof Message | "v"]?: unknow
 /** The same as JSON.stringify of {@link toHeaders}, at half the price for a message that has nothing special. */
 function headerLine(message: Message): string {
   const { id, run, hop, task, queue, attempt, enqueuedAt, notBefore, expiresAt, priority, contentType } = message;
-  const { replyTo } = message;
+  const { plan, policy, replyTo } = message;
   if (!isOrdinary(message)) return JSON.stringify(toHeaders(message));
   return (
     `{"v":1,"id":"${id}","run":${run},"hop":${hop},"task":"${task}","queue":"${queue}","attempt":${attempt},` +
     `"enqueuedAt":${enqueuedAt}${notBefore === undefined ? "" : `,"notBefore":${notBefore}`}` +
     `${expiresAt === undefined ? "" : `,"expiresAt":${expiresAt}`}` +
     `${priority === undefined ? "" : `,"priority":${priority}`},"contentType":"${contentType}"` +
+    `${plan === undefined ? "" : `,"plan":${JSON.stringify(plan)}`}` +
+    `${policy === undefined ? "" : `,"policy":${JSON.stringify(policy)}`}` +
     `${replyTo === undefined ? "" : `,"replyTo":"${replyTo}"`}}`
   );
 }
@@ -197,6 +199,8 @@ const ordinaryFields: ReadonlySet<string> = new Set([
   "expiresAt",
   "priority",
   "contentType",
+  "plan",
+  "policy",
   "replyTo",
   "body",
 ]);

@@ -36,6 +36,10 @@ export class CancellationMirror {
     return this.#isComplete;
   }
 
+  get isEmpty(): boolean {
+    return this.#records.size === 0;
+  }
+
   find(id: string): Cancellation | undefined {
     return this.#records.get(id)?.record;
   }

@@ -111,6 +111,7 @@ export class Cancellations implements Gate {
   }
 
   #find(message: Message): Cancellation | undefined {
+    if (this.#mirror.isEmpty) return undefined;
     for (const id of namesOf(message)) {
       const record = this.#mirror.find(id);
       if (record !== undefined && concerns(record, message)) return record;

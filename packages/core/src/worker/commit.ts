@@ -46,7 +46,8 @@ export async function commit(
       return { committed: "unrecorded", verdict };
     }
     const final = standing === outcome ? verdict : accept(standing, verdict);
-    const advanced = await advanceFrom(subject, standing, parts);
+    const advancing = advanceFrom(subject, standing, parts);
+    const advanced = advancing === false ? false : await advancing;
     // Left unsettled: handed back, it would come as if it had never run. Its lease ends, and its outcome is looked for then.
     if (advanced === undefined) return { committed: "unrecorded", verdict };
     const then: SettleVerdict = advanced ? { kind: "ack" } : final.then;
@@ -62,11 +63,11 @@ export async function commit(
 }
 
 /** `false` where nothing follows. */
-async function advanceFrom(
+function advanceFrom(
   subject: Job | Unrunnable,
   standing: StoredOutcome | undefined,
   { advance }: CommitParts,
-): Promise<boolean | undefined> {
+): false | Promise<boolean | undefined> {
   const { message } = subject.delivery;
   if (message?.plan === undefined || advance === undefined) return false;
   const repeated = !(subject instanceof Job) && subject.ended.kind === "repeated" ? subject.ended.outcome : undefined;
@@ -91,22 +92,19 @@ function record(
   return writing === undefined ? recorder.store(outcome) : writing.then(() => recorder.store(outcome));
 }
 
-function settleDelivery(
+async function settleDelivery(
   subject: Job | Unrunnable,
   verdict: SettleVerdict,
   settler: Settler,
 ): Promise<"settled" | "lost"> {
   const { delivery } = subject;
   const settlement = toSettlement(delivery, verdict);
-  if (settlement === undefined) return Promise.resolve("settled");
-  const settling = settler.settle(settlement);
-  if (!(subject instanceof Job)) return settling;
+  if (settlement === undefined) return "settled";
+  const result = await settler.settle(settlement);
   // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the
   // old one could be settled all the same, the new one is a second copy, and has nothing more to tell.
-  return settling.then((result) => {
-    if (subject.delivery === delivery) return result;
-    return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
-  });
+  if (subject.delivery === delivery) return result;
+  return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
 }
 
 function toSettlement(delivery: Delivery, verdict: SettleVerdict): Settlement | undefined {

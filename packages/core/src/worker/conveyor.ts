@@ -9,7 +9,7 @@ import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import type { Executor } from "./executor.ts";
-import { confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
+import { type Admission, confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
 import { Lane } from "./lane.ts";
@@ -215,17 +215,22 @@ export class Conveyor {
     return Promise.resolve();
   }
 
-  async #runJob(job: Job): Promise<void> {
+  #runJob(job: Job): Promise<void> {
     this.#jobs.set(job.key, job);
     const entering = enterAll(this.#parts.gates, job);
-    const refusal = entering instanceof Promise ? await entering : entering;
-    if (refusal?.kind === "parked") return this.#park(job, refusal);
-    if (refusal !== undefined) {
-      void this.#finish(job, refusal);
-      return;
+    return entering instanceof Promise
+      ? entering.then((admission) => this.#admit(job, admission))
+      : this.#admit(job, entering);
+  }
+
+  #admit(job: Job, admission: Admission): Promise<void> {
+    if (admission === undefined) {
+      job.hasEntered = true;
+      return this.#execute(job);
     }
-    job.hasEntered = true;
-    await this.#execute(job);
+    if (admission.kind === "parked") this.#park(job, admission);
+    else void this.#finish(job, admission);
+    return Promise.resolve();
   }
 
   #park(job: Job, parked: Parked): void {
@@ -238,20 +243,25 @@ export class Conveyor {
     this.#parking.park(job, parked);
   }
 
-  async #execute(job: Job): Promise<void> {
-    const { executor, emitter } = this.#parts;
-    if (job.options.acknowledge === "received" && !(await this.#acknowledgeFirst(job))) {
-      this.#underWay.end();
-      return;
-    }
+  #execute(job: Job): Promise<void> {
+    if (job.options.acknowledge !== "received") return this.#run(job);
+    return this.#acknowledgeFirst(job).then((isOurs) => (isOurs ? this.#run(job) : this.#underWay.end()));
+  }
+
+  #run(job: Job): Promise<void> {
+    const { executor, emitter, gates } = this.#parts;
     job.startedAt = Date.now();
     if (emitter.isHeard) tellStarted(job, emitter);
-    for (const gate of this.#parts.gates) gate.starting?.(job);
-    const ended = await executor.execute(job);
+    for (const gate of gates) gate.starting?.(job);
+    return executor.execute(job).then((ended) => this.#onExecuted(job, ended));
+  }
+
+  /** The slot is free again; storing and settling go on by themselves. */
+  #onExecuted(job: Job, ended: Ended): void {
+    const { emitter, gates } = this.#parts;
     this.#count(ended);
-    for (const gate of this.#parts.gates) gate.executed?.(job);
+    for (const gate of gates) gate.executed?.(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
-    // The slot is free again; storing and settling go on by themselves.
     void this.#finish(this.#neverRan(job, ended) ?? job, ended);
   }
 

@@ -24,33 +24,55 @@ export interface LoopExecutorParts extends OutputParts {
 /** Runs handlers in the event loop of this process. */
 export function createLoopExecutor(parts: LoopExecutorParts): Executor {
   return {
-    execute: (job) =>
-      new Promise((resolve) => {
-        job.giveUp = () => {
-          parts.onAbandoned(job);
-          resolve(endAborted(job) ?? { kind: "stopping" });
-        };
-        void runToEnd(job, parts, resolve);
-      }),
+    execute: (job) => new Promise((resolve) => runToEnd(job, parts, resolve)),
     stop: () => undefined,
   };
 }
 
-async function runToEnd(job: Job, parts: LoopExecutorParts, end: (ended: Ended) => void): Promise<void> {
-  const stopTimer =
-    job.options.timeout === undefined ? undefined : startTimeout(job, job.options.timeout, parts.timeoutGrace);
-  try {
-    const returned = await runHandler(job, parts);
-    const overruled = job.aborted === undefined ? undefined : endOverruled(job);
-    if (overruled !== undefined) end(overruled);
-    else if (job.handler.task.output === undefined) end(serializeOutput(job.message.task, returned, parts));
-    else end(await checkOutput(job, returned, parts));
-  } catch (error) {
-    end(endAborted(job) ?? classify(error));
-  } finally {
+/** With callbacks rather than `await`: this is done for every task. */
+function runToEnd(job: Job, parts: LoopExecutorParts, resolve: (ended: Ended) => void): void {
+  const { timeout } = job.options;
+  const stopTimer = timeout === undefined ? undefined : startTimeout(job, timeout, parts.timeoutGrace);
+  const end = (ended: Ended): void => {
     job.giveUp = undefined;
     stopTimer?.();
+    resolve(ended);
+  };
+  job.giveUp = () => {
+    parts.onAbandoned(job);
+    resolve(endAborted(job) ?? { kind: "stopping" });
+  };
+  const onThrown = (error: unknown): void => end(endAborted(job) ?? classify(error));
+  let returned: unknown;
+  try {
+    returned = runHandler(job, parts);
+  } catch (error) {
+    onThrown(error);
+    return;
   }
+  if (isThenable(returned)) toPromise(returned).then((value) => endReturned(job, value, { parts, end }), onThrown);
+  else endReturned(job, returned, { parts, end });
+}
+
+function isThenable(returned: unknown): returned is PromiseLike<unknown> {
+  return typeof returned === "object" && returned !== null && "then" in returned;
+}
+
+/** What is not a promise but behaves like one, such as a query, may do anything when its `then` is called. */
+function toPromise(returned: PromiseLike<unknown>): Promise<unknown> {
+  return returned instanceof Promise ? returned : Promise.resolve(returned);
+}
+
+interface Ending {
+  readonly parts: LoopExecutorParts;
+  readonly end: (ended: Ended) => void;
+}
+
+function endReturned(job: Job, value: unknown, { parts, end }: Ending): void {
+  const overruled = job.aborted === undefined ? undefined : endOverruled(job);
+  if (overruled !== undefined) end(overruled);
+  else if (job.handler.task.output === undefined) end(serializeOutput(job.message.task, value, parts));
+  else void checkOutput(job, value, parts).then(end);
 }
 
 function runHandler(job: Job, parts: LoopExecutorParts): unknown {
