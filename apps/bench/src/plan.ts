@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { workerHeapOptions } from "@taskferry/core";
 import type { Measurement, Order, PhaseName } from "./measure.ts";
 import { openMedium } from "./media.ts";
 import { subjects } from "./subjects.ts";
@@ -60,6 +61,8 @@ export async function runPlan(
 function measureApart(order: Order): Promise<Measurement> {
   const child = fork(fileURLToPath(new URL("./measuring-process.js", import.meta.url)), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
+    // As `taskferry worker` starts its processes; the peers and the raw clients gain by it as well.
+    execArgv: [...process.execArgv, ...workerHeapOptions()],
   });
   child.send(order);
   return new Promise((resolve, reject) => {

@@ -154,6 +154,7 @@ export { countedLifecycle, monotonicNow } from "./lifecycle.ts";
 // Worker
 export type { Worker, WorkerOptions, WorkerStatus } from "./worker.ts";
 export { createWorker } from "./worker.ts";
+export { workerHeapOptions } from "./worker/heap-options.ts";
 export type {
   FoundHandler,
   FoundHandlers,

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { MessageError, OptionError } from "./errors.ts";
+import { isPlainText } from "./plain-text.ts";
 
 /**
  * What travels from a client to a worker: version 1 of the wire format. `docs/wire-format.md` is its specification, and
@@ -204,7 +205,6 @@ const ordinaryFields: ReadonlySet<string> = new Set([
   "replyTo",
   "body",
 ]);
-const ordinaryText = /^[A-Za-z0-9_.:/+-]*$/;
 
 /** Whether there is nothing but common headers, with texts that need no escapes and finite numbers. */
 function isOrdinary(message: Message): boolean {
@@ -213,11 +213,11 @@ function isOrdinary(message: Message): boolean {
   const numbers = run + hop + attempt + enqueuedAt + (message.notBefore ?? 0) + (message.expiresAt ?? 0);
   return (
     Number.isFinite(numbers + (message.priority ?? 0)) &&
-    ordinaryText.test(id) &&
-    ordinaryText.test(task) &&
-    ordinaryText.test(queue) &&
-    ordinaryText.test(contentType) &&
-    ordinaryText.test(replyTo)
+    isPlainText(id) &&
+    isPlainText(task) &&
+    isPlainText(queue) &&
+    isPlainText(contentType) &&
+    isPlainText(replyTo)
   );
 }
 

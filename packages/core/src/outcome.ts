@@ -1,4 +1,5 @@
 import { MessageError } from "./errors.ts";
+import { isPlainText } from "./plain-text.ts";
 
 /** How a task ended. `TResult` is what the caller of the task gets. */
 export type Outcome<TResult = unknown> = SucceededOutcome<TResult> | FailedOutcome | CancelledOutcome;
@@ -68,16 +69,43 @@ const newline = 0x0a;
 /** Causes inside one another that a reader accepts; writers stop earlier. */
 const maxCauses = 16;
 
-/** The bytes of a stored outcome: one line of JSON, a line feed, the serialized result. `docs/wire-format.md` has the fields. */
-export function encodeOutcome(outcome: StoredOutcome): Uint8Array {
-  const { result } = outcome;
-  const line = JSON.stringify(toFields(outcome));
-  const body = result?.body;
-  const bytes = Buffer.allocUnsafe(Buffer.byteLength(line) + 1 + (body?.length ?? 0));
-  const length = bytes.write(line);
-  bytes[length] = newline;
-  if (body !== undefined) bytes.set(body, length + 1);
+/**
+ * The bytes of a stored outcome: one line of JSON, a line feed, the serialized result. `docs/wire-format.md` has the
+ * fields.
+ *
+ * @param prefix - what a backend wants in front, in Latin-1. Default: nothing.
+ */
+export function encodeOutcome(outcome: StoredOutcome, prefix = ""): Uint8Array {
+  const line = outcomeLine(outcome);
+  const body = outcome.result?.body;
+  const bytes = Buffer.allocUnsafe(prefix.length + Buffer.byteLength(line) + 1 + (body?.length ?? 0));
+  const start = prefix === "" ? 0 : bytes.write(prefix, "latin1");
+  const end = start + bytes.write(line, start);
+  bytes[end] = newline;
+  if (body !== undefined) bytes.set(body, end + 1);
   return bytes;
+}
+
+/** The same as JSON.stringify of {@link toFields}, at half the price for the commonest: a success without a signature. */
+function outcomeLine(outcome: StoredOutcome): string {
+  const { id, run, task, attempt, status, enqueuedAt, startedAt, finishedAt, worker, ttl, result, signature } = outcome;
+  const isCommon =
+    result !== undefined &&
+    signature === undefined &&
+    outcome.error === undefined &&
+    outcome.reason === undefined &&
+    outcome.code === undefined &&
+    Number.isFinite(run + attempt + enqueuedAt + (startedAt ?? 0) + finishedAt + ttl) &&
+    isPlainText(id) &&
+    isPlainText(task) &&
+    isPlainText(worker) &&
+    isPlainText(result.contentType);
+  if (!isCommon) return JSON.stringify(toFields(outcome));
+  return (
+    `{"v":1,"id":"${id}","run":${run},"task":"${task}","attempt":${attempt},"status":"${status}",` +
+    `"enqueuedAt":${enqueuedAt}${startedAt === undefined ? "" : `,"startedAt":${startedAt}`},` +
+    `"finishedAt":${finishedAt},"worker":"${worker}","ttl":${ttl},"contentType":"${result.contentType}"}`
+  );
 }
 
 function toFields(outcome: StoredOutcome): Fields {

@@ -59,6 +59,33 @@ test("an outcome survives its bytes, whatever is in it", () => {
   );
 });
 
+test("a prefix stands in front of the same bytes", () => {
+  fc.assert(
+    fc.property(outcome, (original) => {
+      const bytes = Buffer.from(encodeOutcome(original));
+      expect(Buffer.from(encodeOutcome(original, "7\n")).equals(Buffer.concat([Buffer.from("7\n"), bytes]))).toBe(true);
+    }),
+  );
+});
+
+test("the commonest outcome has the line that JSON.stringify makes", () => {
+  const plain = fc.stringMatching(/^[A-Za-z0-9_.:-]{1,20}$/);
+  const texts = { id: plain, task: plain, worker: fc.oneof(plain, anyText) };
+  fc.assert(
+    fc.property(fc.record({ ...base, ...texts }), startedAt, plain, (fields, started, contentType) => {
+      const { id, run, task, attempt, enqueuedAt, finishedAt, worker, ttl } = fields;
+      const bytes = encodeOutcome({
+        ...fields,
+        status: "succeeded",
+        startedAt: started,
+        result: { contentType, body: Buffer.from("1") },
+      });
+      const line = { v: 1, id, run, task, attempt, status: "succeeded", enqueuedAt, startedAt: started, finishedAt };
+      expect(Buffer.from(bytes).toString()).toBe(`${JSON.stringify({ ...line, worker, ttl, contentType })}\n1`);
+    }),
+  );
+});
+
 describe("a reader refuses", () => {
   const good = {
     ...{ v: 1, id: "a", run: 0, task: "t", attempt: 0, status: "succeeded" },

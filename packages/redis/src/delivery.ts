@@ -4,8 +4,9 @@ export type Handout = Pick<Delivery, "token" | "deliveryCount" | "leaseUntil">;
 
 /** A delivery of what was received: of a message, or of bytes that are none. */
 export function toDelivery(bytes: Buffer, handout: Handout): Delivery {
+  const { token, deliveryCount, leaseUntil } = handout;
   try {
-    return { ...handout, message: decodeMessage(bytes) };
+    return { token, deliveryCount, leaseUntil, message: decodeMessage(bytes) };
   } catch (error) {
     const known = isTaskferryError(error)
       ? error

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Logger } from "@taskferry/core";
+import { type Logger, workerHeapOptions } from "@taskferry/core";
 import { isWorkerNews, type MetricsRequest, stopMessage, supervisedOption, type WorkerNews } from "./supervision.ts";
 
 /** How a worker process ended. */
@@ -33,7 +33,8 @@ export class WorkerProcess {
   #isToStop = false;
 
   constructor({ args, logger, onRecycle, onQueues }: WorkerProcessParts) {
-    const child = spawn(process.execPath, [...process.execArgv, program, ...args, supervisedOption], {
+    const options = [...process.execArgv, ...workerHeapOptions()];
+    const child = spawn(process.execPath, [...options, program, ...args, supervisedOption], {
       stdio: ["inherit", "inherit", "inherit", "ipc"],
     });
     this.#child = child;

@@ -1,13 +1,12 @@
 import type { Broker, Consumer, Delivery } from "../broker.ts";
 import { AbortedError } from "../errors.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
-import type { Logger } from "../logger.ts";
 import type { Pauses } from "../pauses.ts";
 import type { RunningTask, WorkerQueue } from "../presence.ts";
-import type { Protection } from "../protection/protection.ts";
 import type { ResultBackend } from "../result-backend.ts";
 import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
+import { createInputDiscarder, type DiscardParts } from "./discard-input.ts";
 import type { Executor } from "./executor.ts";
 import { type Admission, confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
@@ -23,10 +22,9 @@ import { policyOf } from "./settle-policy.ts";
 import { createSettler, type Settler } from "./settler.ts";
 import { UnderWay } from "./under-way.ts";
 
-export interface ConveyorParts {
+export interface ConveyorParts extends DiscardParts {
   readonly broker: Broker;
   readonly consumer: Consumer;
-  readonly queue: string;
   readonly concurrency: number;
   readonly lease: number;
   /** Milliseconds for which looks, stores and settlements are repeated while a server is away. */
@@ -40,9 +38,7 @@ export interface ConveyorParts {
   readonly pauses: Pauses;
   readonly committing: CommitParts;
   readonly results: ResultBackend | undefined;
-  readonly protection: Protection;
   readonly emitter: Emitter<WorkerEvent>;
-  readonly logger: Logger;
 }
 
 /** One queue from taking to settlement, station by station: receive, decode, execute, settle. */
@@ -59,6 +55,7 @@ export class Conveyor {
   readonly #parking: Parking;
   readonly #screening: Screening;
   readonly #underWay = new UnderWay();
+  readonly #discardInput: (delivery: Delivery) => void;
   #isPaused = false;
   #executed = 0;
   #failed = 0;
@@ -86,6 +83,7 @@ export class Conveyor {
       isWanted: () => !this.#isClosed,
       onError: (error) => logger.warn({ error, queue }, "settlements could not be confirmed"),
     });
+    this.#discardInput = createInputDiscarder(parts, this.#underWay);
     this.#committing = { ...parts.committing, settler: this.#settler };
     this.#heartbeat = startHeartbeat({
       gates: parts.gates,
@@ -291,7 +289,7 @@ export class Conveyor {
     const confirming = subject instanceof Job ? confirmAll(gates, subject) : undefined;
     const ended = confirming === undefined ? how : ((await confirming) ?? how);
     const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
-    if (committed === "settled" && verdict.then.kind === "ack") this.#discardInput(subject);
+    if (committed === "settled" && verdict.then.kind === "ack") this.#discardInput(subject.delivery);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
       if (committed === "settled") for (const gate of gates) gate.ended?.(subject, ended, verdict);
@@ -304,19 +302,6 @@ export class Conveyor {
   #jobOf(delivery: Delivery): Job | undefined {
     const job = isReadable(delivery) ? this.#jobs.get(runKey(delivery.message)) : undefined;
     return job?.delivery === delivery ? job : undefined;
-  }
-
-  /** What was kept beside its message is wanted no longer. */
-  #discardInput({ delivery }: Job | Unrunnable): void {
-    const discarding = isReadable(delivery) ? this.#parts.protection.discardInput(delivery.message) : undefined;
-    if (discarding !== undefined) this.#await(discarding);
-  }
-
-  /** A failure costs room until its time is over, nothing else. */
-  #await(discarding: Promise<void>): void {
-    const { logger, queue } = this.#parts;
-    const onError = (error: unknown): void => logger.warn({ error, queue }, "a large input could not be removed");
-    void this.#underWay.track(discarding).catch(onError);
   }
 
   #forget(job: Job): void {

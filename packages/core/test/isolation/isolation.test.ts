@@ -63,6 +63,17 @@ describe("a task with isolation", () => {
     expect(await (await client.enqueue(tasks.whereApart)).result()).toEqual(apart);
   });
 
+  test("has a young generation for many tasks, unless its memory is limited", async () => {
+    const optionsUnder = async (maxMemory: string | undefined): Promise<readonly string[]> => {
+      const { client } = await stage(handlers, {
+        isolation: { processes: 1, ...(maxMemory !== undefined && { maxMemory }) },
+      });
+      return (await (await client.enqueue(tasks.whereApart)).result()).options;
+    };
+    expect(await optionsUnder(undefined)).toContain("--max-semi-space-size=64");
+    expect(await optionsUnder("100mb")).not.toContain("--max-semi-space-size=64");
+  });
+
   test("is given a new thread after `maxTasks`", async () => {
     const { client } = await stage(handlers, { isolation: { threads: 1, maxTasks: 2 } });
     const threads: number[] = [];

@@ -4,17 +4,13 @@ export const maxOutcomeBytes = 16 * 1024 * 1024;
 
 /** The run, a line feed, the encoded outcome: so that a script reads the run without JSON. */
 export function toValue(outcome: StoredOutcome): Buffer {
-  const bytes = encodeOutcome(outcome);
-  if (bytes.length <= maxOutcomeBytes) {
-    const head = `${outcome.run}\n`;
-    const value = Buffer.allocUnsafe(head.length + bytes.length);
-    value.write(head, "latin1");
-    value.set(bytes, head.length);
-    return value;
-  }
+  const run = `${outcome.run}\n`;
+  const value = encodeOutcome(outcome, run);
+  const length = value.length - run.length;
+  if (length <= maxOutcomeBytes) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   throw new MessageError(
     "MESSAGE_TOO_LARGE",
-    `Expected an outcome of at most ${maxOutcomeBytes} bytes, got ${bytes.length}. Return a reference to the data.`,
+    `Expected an outcome of at most ${maxOutcomeBytes} bytes, got ${length}. Return a reference to the data.`,
     { id: outcome.id },
   );
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { workerHeapOptions } from "../heap-options.ts";
 import { isolateEntry, toMegabytes } from "./entry.ts";
 import type { SpawnIsolate } from "./isolate.ts";
 import { type PackedBatch, packRequests, unpackReports } from "./packed-batch.ts";
@@ -12,7 +13,7 @@ export function processes(maxMemory: number | undefined): SpawnIsolate {
       serialization: "advanced",
       execArgv: [
         ...process.execArgv.filter((option) => !option.startsWith("--inspect")),
-        ...(maxMemory === undefined ? [] : [`--max-old-space-size=${toMegabytes(maxMemory)}`]),
+        ...(maxMemory === undefined ? workerHeapOptions() : [`--max-old-space-size=${toMegabytes(maxMemory)}`]),
       ],
     });
     guard.add(child);
