@@ -65,7 +65,7 @@ export function createWorkflows(parts: WorkflowParts): Workflows {
       const ttl = parseDuration(options.ttl ?? defaultTtl, "workflow, ttl");
       const id = checkRoot(options.id ?? createId());
       checkKept(workflow.node, { broker, state });
-      const node = await writeInputs(workflow.node, parts);
+      const node = hasInputs(workflow.node) ? await writeInputs(workflow.node, parts) : workflow.node;
       const value = await writeInput(workflow.node, input, parts);
       const enqueuedAt = Date.now();
       await runner.start(node, id, { frames: rootFrames(node, id), run: 0, ttl, value });
@@ -112,6 +112,11 @@ function checkRoot(id: string): string {
 function checkKept(node: PlanNode, { broker, state }: Pick<WorkflowParts, "broker" | "state">): void {
   if (state === undefined && hasGroups(node)) throw stateRequired("A workflow with a group");
   for (const task of tasksOf(node)) checkPublishable(broker, task, task.delay ?? 0);
+}
+
+function hasInputs(node: PlanNode): boolean {
+  for (const task of tasksOf(node)) if (boundInput in task) return true;
+  return false;
 }
 
 /** Replaces the inputs that steps were given by their serialized forms, each checked by its task's schema. */

@@ -19,9 +19,18 @@ interface Stored {
 }
 
 /** The text of the header. @throws ConfigurationError `STATE_REQUIRED` for a long plan where there is no state store. */
-export async function writePlan(header: PlanHeader, id: string, state: StateStore | undefined): Promise<string> {
+export function writePlan(header: PlanHeader, id: string, state: StateStore | undefined): string | Promise<string> {
   const text = JSON.stringify(header);
-  if (text.length <= longestHeader) return text;
+  return text.length <= longestHeader ? text : keepPlan(text, { id, ttl: header.ttl, state });
+}
+
+interface Keeping {
+  readonly id: string;
+  readonly ttl: number;
+  readonly state: StateStore | undefined;
+}
+
+async function keepPlan(text: string, { id, ttl, state }: Keeping): Promise<string> {
   if (state === undefined) {
     throw new ConfigurationError(
       "STATE_REQUIRED",
@@ -34,16 +43,19 @@ export async function writePlan(header: PlanHeader, id: string, state: StateStor
     Array.from({ length: chunks }, (_, index) => ({
       key: chunkKey(id, index),
       value: bytes.subarray(index * chunkSize, (index + 1) * chunkSize),
-      ttl: header.ttl,
+      ttl,
     })),
   );
   return JSON.stringify({ stored: id, chunks } satisfies Stored);
 }
 
 /** @throws MessageError `MESSAGE_MALFORMED` for a text that is no plan; ResultMissing is told as `PLAN_EXPIRED`. */
-export async function readPlan(text: string, state: StateStore | undefined): Promise<PlanHeader> {
+export function readPlan(text: string, state: StateStore | undefined): PlanHeader | Promise<PlanHeader> {
   const read = parse(text);
-  if (!("stored" in read)) return read;
+  return "stored" in read ? loadPlan(read, state) : read;
+}
+
+async function loadPlan(read: Stored, state: StateStore | undefined): Promise<PlanHeader> {
   const keys = Array.from({ length: read.chunks }, (_, index) => chunkKey(read.stored, index));
   const entries = (await state?.get(keys)) ?? [];
   const values = entries.flatMap((entry) => (entry === undefined ? [] : [entry.value]));

@@ -13,14 +13,24 @@ export interface Origin extends Pick<Message, "run" | "traceparent" | "tracestat
 }
 
 /** The message of one step. */
-export async function toMessage(
-  { id, node, frames }: Extract<Effect, { kind: "publish" }>,
-  { ttl, run, traceparent, tracestate, value }: Origin & { readonly value: RawValue },
+export function toMessage(
+  effect: Extract<Effect, { kind: "publish" }>,
+  origin: Origin & { readonly value: RawValue },
   state: StateStore | undefined,
-): Promise<OutgoingMessage> {
+): OutgoingMessage | Promise<OutgoingMessage> {
+  const { id, frames } = effect;
+  if (frames.length === 0) return withPlan(effect, origin, undefined);
+  const plan = writePlan({ frames, ttl: origin.ttl }, id, state);
+  return plan instanceof Promise ? plan.then((kept) => withPlan(effect, origin, kept)) : withPlan(effect, origin, plan);
+}
+
+function withPlan(
+  { id, node }: Extract<Effect, { kind: "publish" }>,
+  { ttl, run, traceparent, tracestate, value }: Origin & { readonly value: RawValue },
+  plan: string | undefined,
+): OutgoingMessage {
   const { task, queue, priority, delay = 0, expires, headers } = node;
   const now = Date.now();
-  const plan = frames.length === 0 ? undefined : await writePlan({ frames, ttl }, id, state);
   const message: Message = {
     id,
     run,

@@ -70,7 +70,8 @@ export class PlanRunner {
    */
   async advance(message: Message, outcome: StoredOutcome, isRepeated: boolean): Promise<boolean> {
     if (message.plan === undefined) return false;
-    const { frames, ttl } = await readPlan(message.plan, this.#parts.state);
+    const plan = readPlan(message.plan, this.#parts.state);
+    const { frames, ttl } = plan instanceof Promise ? await plan : plan;
     const { run, traceparent, tracestate } = message;
     const effects = advance(frames, outcome.status === "succeeded");
     await this.#carryOut(effects, {
@@ -119,7 +120,8 @@ export class PlanRunner {
 
   async #publish(effect: Extract<Effect, { kind: "publish" }>, scene: Scene): Promise<void> {
     if (scene.isRepeated && (await this.#hasEnded(effect.id, scene.run))) return;
-    const result = await this.#parts.publish(await toMessage(effect, scene, this.#parts.state));
+    const outgoing = toMessage(effect, scene, this.#parts.state);
+    const result = await this.#parts.publish(outgoing instanceof Promise ? await outgoing : outgoing);
     if (result.status === "accepted" || result.status === "duplicate") return;
     if (result.error.retryable || result.status === "unknown") throw result.error;
     await this.#failStep(effect, result.error, scene);

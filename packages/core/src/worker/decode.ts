@@ -7,14 +7,15 @@ import type { Body } from "../protection/body.ts";
 import type { Protection } from "../protection/protection.ts";
 import { validate } from "../schema.ts";
 import type { SerializerSet } from "../serializer-set.ts";
-import { applyPolicy, type ResolvedTaskOptions } from "../task-options.ts";
 import { Job, type Unrunnable } from "./job.ts";
 import { persist } from "./persist.ts";
+import type { Policies } from "./policies.ts";
 
 export interface DecodeParts {
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly serializers: SerializerSet;
   readonly protection: Protection;
+  readonly policies: Policies;
   /** The queue that deliveries come from. */
   readonly queue: string;
   readonly maxBodyBytes: number;
@@ -47,7 +48,7 @@ function decodeMessage(delivery: ReadableDelivery, parts: DecodeParts): Job | Un
   const handler = parts.handlers.get(message.task);
   if (handler === undefined) throw unknownTask(message.task, parts.handlers);
   if (message.expiresAt !== undefined && message.expiresAt <= Date.now()) return expire(delivery, message.expiresAt);
-  const options = message.policy === undefined ? handler.task.options : readPolicy(delivery, handler);
+  const options = parts.policies.optionsOf(message, handler);
   const opening = parts.protection.openInput(message, parts.queue);
   const run: Run = { delivery, handler, options };
   return opening instanceof Promise ? openLater(opening, run, parts) : decodeBody(opening, run, parts);
@@ -108,18 +109,6 @@ function toJobLater(input: Promise<unknown>, opened: Body, run: Run): Promise<Jo
 
 function toJob({ delivery, handler, options }: Run, opened: Body, input: unknown): Job {
   return new Job({ delivery, message: delivery.message, handler, options, opened, input });
-}
-
-function readPolicy({ message }: ReadableDelivery, handler: Handler): ResolvedTaskOptions {
-  try {
-    return applyPolicy(message.policy, handler.task.options);
-  } catch (cause) {
-    throw new MessageError(
-      "MESSAGE_MALFORMED",
-      `Expected a policy within the limits of task options: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { id: message.id, cause },
-    );
-  }
 }
 
 function refuse(delivery: Delivery, error: TaskferryError, id: string | undefined): Unrunnable {

@@ -27,6 +27,7 @@ import { isElsewhere } from "./isolation/elsewhere.ts";
 import { laneWindow } from "./lane.ts";
 import { createLimitGate } from "./limits/limit-gate.ts";
 import { persist } from "./persist.ts";
+import { Policies } from "./policies.ts";
 import { createProgressWriter } from "./progress-writer.ts";
 import { createRecorder } from "./recorder.ts";
 import { createReplayGuard, noteEndings, type ReplayGuard } from "./replay-guard.ts";
@@ -80,6 +81,7 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   const executor = createExecutor(parts, { serializers, wrap, reportProgress: progress.report });
   const decoding = {
     ...{ handlers: crew.handlers, serializers, protection, maxBodyBytes, maxDeliveries, patience, isWanted },
+    policies: new Policies(),
     // Middlewares run here, and see the input; so do the keys of limits.
     ...(wrap === undefined && { isReadElsewhere }),
     ...plans?.decoding,

@@ -15,6 +15,7 @@ import { toEndedRecord } from "../isolation/ended-record.ts";
 import type { IsolateStart, Request, RunRequest } from "../isolation/protocol.ts";
 import { type Ended, Job, type Unrunnable } from "../job.ts";
 import { measureLateness } from "../loop-lateness.ts";
+import { Policies } from "../policies.ts";
 import { checkProgress } from "../progress-writer.ts";
 import { Calls } from "./calls.ts";
 import { loadProgram, type Program } from "./load-program.ts";
@@ -119,6 +120,7 @@ export class Host {
       maxDeliveries,
       // The worker has checked and opened what it hands over.
       ...{ protection: createProtection({}, undefined), queue: "", patience: 0, isWanted: () => true },
+      policies: new Policies(),
       ...(start.hasResults && { readGroup: async (value: RawValue) => groups.read(value) }),
     };
     return { decoding, executor, loopDelay, surroundings, blockedAfter: start.blockedAfter };
