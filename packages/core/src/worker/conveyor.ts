@@ -33,6 +33,8 @@ export interface ConveyorParts extends DiscardParts {
   readonly grace: number;
   readonly decoding: DecodeParts;
   readonly executor: Executor;
+  /** Whether the executor keeps the slots of the queue, so that it may be handed more than run at once. */
+  readonly sendsAhead: boolean;
   /** Asked in this order before each handler starts. */
   readonly gates: readonly Gate[];
   readonly pauses: Pauses;
@@ -70,6 +72,7 @@ export class Conveyor {
     this.#lane = new Lane({
       consumer,
       concurrency,
+      sendsAhead: parts.sendsAhead,
       isSuspect: ({ deliveryCount = 1 }) => deliveryCount >= suspectFrom,
       screen: (deliveries) => this.#screening.screen(deliveries),
       start: (delivery) => this.#start(delivery),
@@ -247,7 +250,8 @@ export class Conveyor {
   }
 
   #run(job: Job): Promise<void> {
-    const { executor, emitter, gates } = this.#parts;
+    const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
+    if (sendsAhead) job.slots = concurrency;
     job.startedAt = Date.now();
     if (emitter.isHeard) tellStarted(job, emitter);
     for (const gate of gates) gate.starting?.(job);

@@ -21,6 +21,8 @@ export class Job {
   readonly options: ResolvedTaskOptions;
   /** Wall-clock epoch milliseconds; 0 until the handler begins. */
   startedAt = 0;
+  /** Handlers of its queue that run at once, where it may be sent ahead of a free slot; else 0. */
+  slots = 0;
   /** Whether the broker has forgotten the message already (`acknowledge: "received"` or `"executed"`). */
   isAcknowledged = false;
   /** Whether all gates let it in, so that they must be told when it is over. */

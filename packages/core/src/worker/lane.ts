@@ -6,6 +6,8 @@ import { Quarantine } from "./quarantine.ts";
 export interface LaneParts {
   readonly consumer: Consumer;
   readonly concurrency: number;
+  /** Whether more than `concurrency` may be started: whoever runs them keeps the rest waiting. */
+  readonly sendsAhead: boolean;
   /** Whether a delivery may have killed the processes of workers before. It runs with no other beside it. */
   readonly isSuspect: (delivery: Delivery) => boolean;
   /** Looks at what came in; resolves to what shall run. The rest is dealt with by whoever looks. */
@@ -74,7 +76,7 @@ export class Lane {
   }
 
   get running(): number {
-    return this.#running;
+    return Math.min(this.#running, this.#parts.concurrency);
   }
 
   /** How many parked deliveries would find a slot, now or very soon: they go before what is buffered. */
@@ -82,11 +84,12 @@ export class Lane {
     if (this.#quarantine.isActive) return 0;
     let resumed = 0;
     while (this.#buffer[this.#next + resumed]?.isResumed) resumed += 1;
-    return this.#parts.concurrency - this.#running - resumed + Math.floor(this.#lookAhead.current() / 5);
+    return this.#capacity - this.#running - resumed + Math.floor(this.#lookAhead.current() / 5);
   }
 
   get buffered(): number {
-    return this.#waiting + (this.#quarantine.isWaiting ? 1 : 0);
+    const ahead = Math.max(0, this.#running - this.#parts.concurrency);
+    return this.#waiting + ahead + (this.#quarantine.isWaiting ? 1 : 0);
   }
 
   /** Runs until `stop`, and rejects on what no retry mends. */
@@ -127,6 +130,12 @@ export class Lane {
     if (this.#quarantine.isKeeping(delivery)) this.#quarantine.giveUp();
     if (this.#quarantine.isWaiting) this.#fill();
     this.#wake?.();
+  }
+
+  /** How many may be started. */
+  get #capacity(): number {
+    const { concurrency, sendsAhead } = this.#parts;
+    return sendsAhead ? concurrency + this.#lookAhead.current() : concurrency;
   }
 
   get #waiting(): number {
@@ -211,9 +220,10 @@ export class Lane {
   }
 
   #startWaiting(): void {
-    const { concurrency, start } = this.#parts;
+    const { start } = this.#parts;
     const isStopping = this.#stopping.signal.aborted;
-    while (!isStopping && this.#running < concurrency && this.#waiting > 0) {
+    const capacity = this.#capacity;
+    while (!isStopping && this.#running < capacity && this.#waiting > 0) {
       const { delivery } = this.#buffer[this.#next] as Buffered;
       this.#next += 1;
       if (this.#next === this.#buffer.length) this.#reset();

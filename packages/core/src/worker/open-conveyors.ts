@@ -101,6 +101,8 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
       grace: abortGrace,
       decoding: { ...decoding, queue },
       executor,
+      // A middleware that surrounds executions must not see more of them at once than may run.
+      sendsAhead: wrap === undefined && crew.keepsSlots,
       gates: guard === undefined ? gatesOfQueue() : [guard, ...gatesOfQueue()],
       committing: {
         ...{ recorder: noteEndings(hasOutcomes ? recorder : undefined, guard), progress, worker },

@@ -43,7 +43,8 @@ function place(job: Job, { site, timeoutGrace, capture }: RemoteExecutorParts, e
       const { timeout } = job.options;
       if (timeout !== undefined) stopTimer ??= startTimeout(job, timeout, timeoutGrace);
     },
-    onEnd: (ended) => {
+    onEnd: (ended, waited) => {
+      job.startedAt += waited;
       leave();
       end(overrule(job, ended));
     },

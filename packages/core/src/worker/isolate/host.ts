@@ -22,6 +22,7 @@ import { loadProgram, type Program } from "./load-program.ts";
 import { type LoopDelay, watchLoopDelay } from "./loop-delay.ts";
 import type { Port } from "./ports.ts";
 import { proxiedLogger } from "./proxied-logger.ts";
+import { Slots } from "./slots.ts";
 
 interface Stations {
   readonly decoding: DecodeParts;
@@ -29,6 +30,12 @@ interface Stations {
   readonly loopDelay: LoopDelay;
   readonly surroundings: readonly NamedSurroundings[];
   readonly blockedAfter: number;
+}
+
+interface Beginning {
+  readonly stations: Stations;
+  readonly captured: Captured | undefined;
+  readonly end: (ended: Ended) => void;
 }
 
 /**
@@ -43,6 +50,7 @@ export class Host {
   readonly #early = new Map<number, AbortedError>();
   readonly #calls: Calls;
   readonly #runs = new WeakMap<Job, number>();
+  readonly #slots = new Slots((run) => this.#end(run, { kind: "stopping" }, 0));
   #stations: Stations | undefined;
   #providers: ProviderScope | undefined;
 
@@ -62,6 +70,9 @@ export class Host {
           request.run,
           new AbortedError(request.code as AbortedError["code"] & "LEASE_LOST", request.message),
         );
+      case "recall":
+        for (const run of this.#slots.empty()) this.#end(run, { kind: "stopping" }, 0);
+        return;
       case "answer":
         return this.#calls.answer(request);
       case "ping":
@@ -131,11 +142,28 @@ export class Host {
     this.#port.exit(0);
   }
 
-  #run({ run, message, deliveryCount, captured }: RunRequest): void {
+  #run(request: RunRequest): void {
     const stations = this.#stations;
     // The worker asks for nothing before it was told that this is ready.
     if (stations === undefined) return;
+    const { run, slots, message } = request;
     this.#jobs.set(run, undefined);
+    if (slots === 0) this.#begin(request, stations, undefined);
+    else
+      this.#slots.enter({
+        run,
+        slots,
+        queue: message.queue,
+        begin: (waited) => this.#begin(request, stations, waited),
+      });
+  }
+
+  /** @param waited - milliseconds for a slot; `undefined`: it needed none. */
+  #begin({ run, message, deliveryCount, captured }: RunRequest, stations: Stations, waited: number | undefined): void {
+    const end = (ended: Ended): void => {
+      this.#end(run, ended, waited ?? 0);
+      if (waited !== undefined) this.#slots.leave(message.queue);
+    };
     const delivery: Delivery = {
       message: withoutTimeout(message),
       deliveryCount,
@@ -143,14 +171,17 @@ export class Host {
       token: undefined,
     };
     const decoded = decode(delivery, stations.decoding);
-    if (decoded instanceof Promise) void decoded.then((later) => this.#execute(run, later, captured));
-    else this.#execute(run, decoded, captured);
+    const proceed = (job: Job | Unrunnable): void => {
+      if (job instanceof Job) return this.#execute(run, job, { stations, captured, end });
+      // Not at once: a thousand that cannot run would begin one another.
+      queueMicrotask(() => end(job.ended));
+    };
+    if (decoded instanceof Promise) void decoded.then(proceed);
+    else proceed(decoded);
   }
 
-  #execute(run: number, job: Job | Unrunnable, captured: Captured | undefined): void {
-    if (!(job instanceof Job)) return this.#end(run, job.ended);
-    if (this.#stations === undefined) return;
-    const { executor, loopDelay, surroundings, blockedAfter } = this.#stations;
+  #execute(run: number, job: Job, { stations, captured, end }: Beginning): void {
+    const { executor, loopDelay, surroundings, blockedAfter } = stations;
     this.#jobs.set(run, job);
     this.#runs.set(job, run);
     const early = this.#early.get(run);
@@ -163,17 +194,18 @@ export class Host {
       this.#port.send({ type: "blocked", milliseconds, tasks: [job.message.task] });
       loopDelay.forgive();
     }
-    void executing.then((ended) => this.#end(run, ended));
+    void executing.then(end);
   }
 
-  #end(run: number, ended: Ended): void {
+  #end(run: number, ended: Ended, waited: number): void {
     this.#jobs.delete(run);
     this.#early.delete(run);
-    this.#port.send({ type: "ended", run, how: toEndedRecord(ended) });
+    this.#port.send({ type: "ended", run, how: toEndedRecord(ended), waited });
   }
 
   #abort(run: number, reason: AbortedError): void {
     if (!this.#jobs.has(run)) return;
+    if (this.#slots.withdraw(run)) return this.#end(run, { kind: "stopping" }, 0);
     const job = this.#jobs.get(run);
     if (job === undefined) this.#early.set(run, reason);
     else job.abort(reason);

@@ -86,6 +86,18 @@ export class Crew {
     };
   }
 
+  /**
+   * Whether all handlers share a process apart, which keeps their slots. What was acknowledged before it runs must not
+   * wait there.
+   */
+  get keepsSlots(): boolean {
+    const options = [...this.handlers.values()].map(({ task }) => task.options);
+    return (
+      this.#home !== undefined &&
+      options.every(({ isolation, acknowledge }) => isolation === "loop" && acknowledge !== "received")
+    );
+  }
+
   /** Bytes that child processes hold. */
   get memory(): number {
     return Object.values(this.#sites).reduce((sum, { memory }) => sum + memory, 0);

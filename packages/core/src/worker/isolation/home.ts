@@ -1,4 +1,5 @@
 import { CrashError } from "../../errors.ts";
+import { monotonicNow } from "../../lifecycle.ts";
 import type { Ended, Job } from "../job.ts";
 import { Member, type MemberEnd, type MemberParts } from "./member.ts";
 import type { TaskDescription } from "./protocol.ts";
@@ -18,9 +19,13 @@ const answerLimit = 1_000;
 /** Starts in a row that may fail. */
 const maxFailedStarts = 5;
 
+/** Milliseconds that what is not sent ahead may wait for a slot. */
+const longestWait = 100;
+
 interface Run extends Suspect {
   readonly job: Job;
   readonly listeners: RunListeners;
+  readonly since: number;
   member: Member | undefined;
   forget: () => void;
 }
@@ -36,6 +41,9 @@ export class Home implements Site {
   readonly #members = new Set<Member>();
   readonly #pause = createRestartPause();
   readonly #suspects = new SuspectLine<Run>(() => this.#fill());
+  /** How many of each queue have been sent and have not ended. */
+  readonly #sent = new Map<string, number>();
+  #ageTimer: NodeJS.Timeout | undefined;
   #current: Member | undefined;
   #next: Member | undefined;
   #waiting: Run[] = [];
@@ -63,7 +71,7 @@ export class Home implements Site {
   }
 
   run(job: Job, listeners: RunListeners): SiteRun {
-    const run: Run = { job, listeners, member: undefined, crashes: 0, forget: () => undefined };
+    const run: Run = { job, listeners, since: monotonicNow(), member: undefined, crashes: 0, forget: () => undefined };
     this.#runs.add(run);
     this.#waiting.push(run);
     job.onAbort = () => this.#endUnstarted(run);
@@ -75,10 +83,12 @@ export class Home implements Site {
   stop(): void {
     this.#isStopping = true;
     for (const run of [...this.#runs]) this.#endUnstarted(run);
+    for (const member of this.#members) member.recall();
   }
 
   async close(): Promise<void> {
     this.stop();
+    this.#stopAgeTimer();
     this.#suspects.close();
     const members = [...this.#members];
     this.#members.clear();
@@ -98,24 +108,67 @@ export class Home implements Site {
     if (member === undefined || this.#suspects.isAlone) return;
     const suspect = this.#suspects.next();
     if (suspect !== undefined) return this.#begin(suspect, member);
-    for (const run of this.#waiting.splice(0)) this.#begin(run, member);
+    const late = new Set<string>();
+    for (const run of this.#waiting.splice(0)) {
+      const { queue } = run.job.message;
+      if (!late.has(queue) && this.#maySend(run)) this.#begin(run, member);
+      else {
+        late.add(queue);
+        this.#waiting.push(run);
+      }
+    }
+    if (this.#waiting.length === 0) this.#stopAgeTimer();
+    else this.#ageTimer ??= setInterval(() => this.#age(), longestWait / 2);
+  }
+
+  /** What is timed, or acknowledged already, is not sent ahead: it begins when it is sent. */
+  #maySend({ job: { slots, options, isAcknowledged, message } }: Run): boolean {
+    if (slots === 0 || (options.timeout === undefined && !isAcknowledged)) return true;
+    return (this.#sent.get(message.queue) ?? 0) < slots;
   }
 
   #begin(run: Run, member: Member): void {
+    const { queue } = run.job.message;
+    this.#sent.set(queue, (this.#sent.get(queue) ?? 0) + 1);
     run.member = member;
     run.listeners.onStart();
-    run.forget = member.run(run.job, (ended) => {
-      this.#end(run, ended);
+    run.forget = member.run(run.job, (ended, waited) => {
+      this.#end(run, ended, waited);
       if (member !== this.#current && member.size === 0) void member.leave();
     });
   }
 
-  #end(run: Run, ended: Ended): void {
+  #end(run: Run, ended: Ended, waited = 0): void {
     if (!this.#runs.delete(run)) return;
     run.job.onAbort = undefined;
-    this.#waiting = this.#waiting.filter((other) => other !== run);
+    this.#takeOut(run);
     this.#suspects.remove(run);
-    run.listeners.onEnd(ended);
+    run.listeners.onEnd(ended, waited);
+  }
+
+  /** It waits nowhere and runs nowhere any more. */
+  #takeOut(run: Run): void {
+    if (run.member === undefined) {
+      this.#waiting = this.#waiting.filter((other) => other !== run);
+      return;
+    }
+    const { queue } = run.job.message;
+    this.#sent.set(queue, (this.#sent.get(queue) ?? 0) - 1);
+    run.member = undefined;
+    if (this.#waiting.length > 0) this.#fill();
+  }
+
+  /** Hands back what has waited for a slot while another worker may be idle. */
+  #age(): void {
+    if (this.#current === undefined || this.#suspects.isAlone) return;
+    const limit = monotonicNow() - longestWait;
+    for (const run of this.#waiting.filter(({ since }) => since < limit)) this.#endUnstarted(run);
+    if (this.#waiting.length === 0) this.#stopAgeTimer();
+  }
+
+  #stopAgeTimer(): void {
+    clearInterval(this.#ageTimer);
+    this.#ageTimer = undefined;
   }
 
   #endUnstarted(run: Run): void {
@@ -125,6 +178,7 @@ export class Home implements Site {
   /** New tasks go to a new process; what runs in the old one may end there. */
   #replace(member: Member): void {
     if (member !== this.#current || this.#isStopping) return;
+    member.recall();
     this.#pause.fail();
     void this.#restart();
   }
@@ -181,7 +235,7 @@ export class Home implements Site {
 
   #onCrash(run: Run, error: CrashError): void {
     run.crashes += 1;
-    run.member = undefined;
+    this.#takeOut(run);
     if (run.job.aborted !== undefined || this.#isStopping) return this.#end(run, { kind: "stopping" });
     const isConvicted = this.#suspects.isTheOne(run) || run.crashes >= this.#parts.maxCrashes;
     if (isConvicted || run.job.isAcknowledged) return this.#end(run, { kind: "threw", error, isFinal: false });
@@ -198,7 +252,7 @@ export class Home implements Site {
     const { member, job } = run;
     run.forget();
     this.#runs.delete(run);
-    this.#waiting = this.#waiting.filter((other) => other !== run);
+    this.#takeOut(run);
     this.#suspects.remove(run);
     job.onAbort = undefined;
     if (member === undefined) return;
@@ -213,7 +267,7 @@ export class Home implements Site {
     const neighbours = [...this.#runs].filter((run) => run.member === member);
     for (const run of neighbours) {
       run.forget();
-      run.member = undefined;
+      this.#takeOut(run);
       this.#again(run);
     }
     this.#parts.reporter.onRestart({ why: `${member.name} was blocked`, tasks: [job.message.task] });

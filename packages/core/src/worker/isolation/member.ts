@@ -31,7 +31,7 @@ const leaveLimit = 15_000;
 
 interface Run {
   readonly job: Job;
-  readonly end: (ended: Ended) => void;
+  readonly end: (ended: Ended, waited: number) => void;
 }
 
 /** One thread or process in life: sends it jobs in batches, and answers for each how it ended. */
@@ -94,19 +94,24 @@ export class Member {
   }
 
   /** Runs a job. Returns the way to forget it: its answer is not heard then. */
-  run(job: Job, end: (ended: Ended) => void): () => void {
+  run(job: Job, end: (ended: Ended, waited: number) => void): () => void {
     this.#lastRun += 1;
     const run = this.#lastRun;
     this.#runs.set(run, { job, end });
     const { deliveryCount } = job.delivery;
     const message = job.opened === undefined ? job.message : { ...job.message, ...job.opened };
-    this.#post({ type: "run", run, message, deliveryCount, captured: job.captured });
+    this.#post({ type: "run", run, message, deliveryCount, captured: job.captured, slots: job.slots });
     job.onAbort = ({ code, message: text }) => this.#post({ type: "abort", run, code, message: text });
     if (job.aborted !== undefined) job.onAbort(job.aborted);
     return () => {
       job.onAbort = undefined;
       this.#runs.delete(run);
     };
+  }
+
+  /** Asks for what waits for a slot there: it ends as `stopping`. */
+  recall(): void {
+    this.#post({ type: "recall" });
   }
 
   /** Milliseconds by which its event loop was late at most, since it was asked before; for a process. */
@@ -161,7 +166,7 @@ export class Member {
         if (run === undefined) return;
         this.#runs.delete(report.run);
         run.job.onAbort = undefined;
-        return run.end(fromEndedRecord(report.how));
+        return run.end(fromEndedRecord(report.how), report.waited);
       }
       case "progress":
         return reporter.onProgress(report.id, report.value, report.note);

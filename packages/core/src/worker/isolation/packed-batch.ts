@@ -33,7 +33,7 @@ export function packReports(reports: readonly Report[]): PackedBatch {
     if (report.type !== "ended" || report.how.kind !== "returned") return report;
     const { contentType, body } = report.how;
     bodies.push(body);
-    return [report.run, body.length, contentType];
+    return [report.run, body.length, contentType, report.waited];
   });
   return [JSON.stringify(items), join(bodies)];
 }
@@ -42,12 +42,12 @@ export function unpackReports([text, bytes]: PackedBatch): readonly Report[] {
   const take = reader(bytes);
   return (JSON.parse(text) as readonly (Report | ReturnedItem)[]).map((item): Report => {
     if (!isReturnedItem(item)) return item;
-    const [run, length, contentType] = item;
-    return { type: "ended", run, how: { kind: "returned", contentType, body: take(length) } };
+    const [run, length, contentType, waited] = item;
+    return { type: "ended", run, how: { kind: "returned", contentType, body: take(length) }, waited };
   });
 }
 
-type ReturnedItem = readonly [run: number, length: number, contentType: string];
+type ReturnedItem = readonly [run: number, length: number, contentType: string, waited: number];
 
 function isReturnedItem(item: Report | ReturnedItem): item is ReturnedItem {
   return Array.isArray(item);
@@ -61,6 +61,7 @@ type Rest = Omit<Message, "id" | "task" | "queue" | "attempt" | "run" | "hop" | 
 type RunItem = readonly [
   run: number,
   length: number,
+  slots: number,
   deliveryCount: number | null,
   id: string,
   task: string,
@@ -74,12 +75,13 @@ type RunItem = readonly [
   captured: Captured | 0,
 ];
 
-function packRun({ run, message, deliveryCount, captured }: RunRequest): RunItem {
+function packRun({ run, message, deliveryCount, captured, slots }: RunRequest): RunItem {
   const { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body, ...rest } = message;
   const isPlain = Object.keys(rest).length === 0;
   return [
     run,
     body.length,
+    slots,
     deliveryCount ?? null,
     id,
     task,
@@ -95,11 +97,18 @@ function packRun({ run, message, deliveryCount, captured }: RunRequest): RunItem
 }
 
 function unpackRun(item: RunItem, take: (length: number) => Uint8Array): RunRequest {
-  const [run, length, deliveryCount, ...facts] = item;
-  const [id, task, queue, attempt, messageRun, hop, enqueuedAt, contentType, rest, captured] = facts;
+  const [run, length, slots, deliveryCount, id, task, queue, ...facts] = item;
+  const [attempt, messageRun, hop, enqueuedAt, contentType, rest, captured] = facts;
   const base = { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body: take(length) };
   const message: Message = rest === 0 ? base : { ...base, ...rest };
-  return { type: "run", run, message, deliveryCount: deliveryCount ?? undefined, captured: captured || undefined };
+  return {
+    type: "run",
+    run,
+    message,
+    deliveryCount: deliveryCount ?? undefined,
+    captured: captured || undefined,
+    slots,
+  };
 }
 
 /** Never a view of a larger buffer, all of which would go along to a thread. */

@@ -136,7 +136,7 @@ export class Pool implements Site {
     if (order.isOver) return;
     order.isOver = true;
     order.job.onAbort = undefined;
-    order.listeners.onEnd(ended);
+    order.listeners.onEnd(ended, 0);
   }
 
   async #giveUp(order: Order): Promise<void> {

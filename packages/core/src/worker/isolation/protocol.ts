@@ -44,6 +44,8 @@ export type Request =
   /** The work is wanted no longer: the handler's signal aborts. */
   | { readonly type: "abort"; readonly run: number; readonly code: ErrorCode; readonly message: string }
   | AnswerRequest
+  /** What waits for a slot is wanted back: it ends as `stopping`. */
+  | { readonly type: "recall" }
   /** To be answered with `pong` once the event loop turns. */
   | { readonly type: "ping" }
   /** Nothing more will come: clean up and leave. */
@@ -55,6 +57,8 @@ export interface RunRequest {
   readonly message: Message;
   readonly deliveryCount: number | undefined;
   readonly captured: Captured | undefined;
+  /** Handlers of its queue that run at once there; 0: it begins at once. */
+  readonly slots: number;
 }
 
 /** The answer to a call: a value, or an error. */
@@ -86,7 +90,8 @@ export type Report =
   | { readonly type: "ready"; readonly tasks: readonly TaskDescription[] }
   /** It cannot start: the handlers cannot be loaded. */
   | { readonly type: "unfit"; readonly error: ErrorRecord; readonly problems: readonly string[] }
-  | { readonly type: "ended"; readonly run: number; readonly how: EndedRecord }
+  /** `waited`: milliseconds that it waited for a slot. */
+  | { readonly type: "ended"; readonly run: number; readonly how: EndedRecord; readonly waited: number }
   | { readonly type: "progress"; readonly id: string; readonly value: number; readonly note: string | undefined }
   | LogReport
   | { readonly type: "call"; readonly call: number; readonly what: Call }

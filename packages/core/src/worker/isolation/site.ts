@@ -15,8 +15,12 @@ export interface Site {
 export interface RunListeners {
   /** The handler begins, or begins again after a crash that was not its own. */
   readonly onStart: () => void;
-  /** Called once. */
-  readonly onEnd: (ended: Ended) => void;
+  /**
+   * Called once.
+   *
+   * @param waited - milliseconds after `onStart` in which it waited there for a slot.
+   */
+  readonly onEnd: (ended: Ended, waited: number) => void;
 }
 
 export interface SiteRun {
