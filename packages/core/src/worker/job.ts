@@ -7,6 +7,11 @@ import type { Body } from "../protection/body.ts";
 import type { Captured } from "../surroundings.ts";
 import type { ResolvedTaskOptions } from "../task-options.ts";
 
+/** Brings an abort to a handler that runs elsewhere. */
+export interface AbortCarrier {
+  carryAbort(reason: AbortedError): void;
+}
+
 /** One message on its way through a worker, from decoding to settlement. */
 export class Job {
   /** Replaced when the message is delivered again while it runs here, on brokers without leases. */
@@ -33,8 +38,8 @@ export class Job {
   giveUp: (() => void) | undefined;
   /** What surrounds its handler, where that runs elsewhere. */
   captured: Captured | undefined;
-  /** Carries an abort to where the handler runs, when that is elsewhere. */
-  onAbort: ((reason: AbortedError) => void) | undefined;
+  /** Where its handler runs, when that is elsewhere. */
+  carrier: AbortCarrier | undefined;
   #controller: AbortController | undefined;
 
   constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options"> & { readonly opened?: Body }) {
@@ -58,7 +63,7 @@ export class Job {
     if (this.aborted !== undefined) return;
     this.aborted = reason;
     this.#controller?.abort(reason);
-    this.onAbort?.(reason);
+    this.carrier?.carryAbort(reason);
   }
 }
 

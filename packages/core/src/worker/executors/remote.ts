@@ -1,7 +1,7 @@
 import { CancelTask, RetryLater } from "../../errors.ts";
 import type { Captured } from "../../surroundings.ts";
 import type { Executor } from "../executor.ts";
-import type { Site } from "../isolation/site.ts";
+import type { RunListeners, Site, SiteRun } from "../isolation/site.ts";
 import type { Ended, Job } from "../job.ts";
 import { endAborted, endOverruled, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
@@ -30,29 +30,49 @@ export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
   };
 }
 
-function place(job: Job, { site, timeoutGrace, capture }: RemoteExecutorParts, end: (ended: Ended) => void): void {
-  job.captured = capture();
-  let stopTimer: (() => void) | undefined;
-  const leave = (): void => {
-    stopTimer?.();
-    job.giveUp = undefined;
-  };
-  const run = site.run(job, {
-    onStart: () => {
-      job.startedAt = Date.now();
-      const { timeout } = job.options;
-      if (timeout !== undefined) stopTimer ??= startTimeout(job, timeout, timeoutGrace);
-    },
-    onEnd: (ended, waited) => {
-      job.startedAt += waited;
-      leave();
-      end(overrule(job, ended));
-    },
-  });
-  job.giveUp = () => {
-    leave();
-    void run.giveUp().then(() => end(endAborted(job) ?? { kind: "stopping" }));
-  };
+function place(job: Job, parts: RemoteExecutorParts, end: (ended: Ended) => void): void {
+  job.captured = parts.capture();
+  const placement = new Placement(job, parts.timeoutGrace, end);
+  let run: SiteRun | undefined;
+  job.giveUp = () => placement.giveUp(run);
+  run = parts.site.run(job, placement);
+}
+
+/** One job on its way to a site and back, and its time. */
+class Placement implements RunListeners {
+  readonly #job: Job;
+  readonly #timeoutGrace: number;
+  readonly #end: (ended: Ended) => void;
+  #stopTimer: (() => void) | undefined;
+
+  constructor(job: Job, timeoutGrace: number, end: (ended: Ended) => void) {
+    this.#job = job;
+    this.#timeoutGrace = timeoutGrace;
+    this.#end = end;
+  }
+
+  onStart(): void {
+    const job = this.#job;
+    job.startedAt = Date.now();
+    const { timeout } = job.options;
+    if (timeout !== undefined) this.#stopTimer ??= startTimeout(job, timeout, this.#timeoutGrace);
+  }
+
+  onEnd(ended: Ended, waited: number): void {
+    this.#job.startedAt += waited;
+    this.#leave();
+    this.#end(overrule(this.#job, ended));
+  }
+
+  giveUp(run: SiteRun | undefined): void {
+    this.#leave();
+    void run?.giveUp().then(() => this.#end(endAborted(this.#job) ?? { kind: "stopping" }));
+  }
+
+  #leave(): void {
+    this.#stopTimer?.();
+    this.#job.giveUp = undefined;
+  }
 }
 
 interface WrappedParts extends RemoteExecutorParts {

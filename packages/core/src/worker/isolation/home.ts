@@ -1,11 +1,12 @@
 import { CrashError } from "../../errors.ts";
 import { monotonicNow } from "../../lifecycle.ts";
 import type { Ended, Job } from "../job.ts";
+import { type HomeKeeper, HomeRun } from "./home-run.ts";
 import { Member, type MemberEnd, type MemberParts } from "./member.ts";
 import type { TaskDescription } from "./protocol.ts";
 import { createRestartPause } from "./restart-pause.ts";
 import type { RunListeners, Site, SiteRun } from "./site.ts";
-import { type Suspect, SuspectLine } from "./suspect-line.ts";
+import { SuspectLine } from "./suspect-line.ts";
 
 export interface HomeParts extends Omit<MemberParts, "onFault"> {
   /** Crashes under one execution after which it fails, alone or not. */
@@ -18,17 +19,8 @@ export interface HomeParts extends Omit<MemberParts, "onFault"> {
 const answerLimit = 1_000;
 /** Starts in a row that may fail. */
 const maxFailedStarts = 5;
-
 /** Milliseconds that what is not sent ahead may wait for a slot. */
 const longestWait = 100;
-
-interface Run extends Suspect {
-  readonly job: Job;
-  readonly listeners: RunListeners;
-  readonly since: number;
-  member: Member | undefined;
-  forget: () => void;
-}
 
 /**
  * One process whose event loop runs many handlers at once. When it ends under them they run again in the next one, the
@@ -37,16 +29,21 @@ interface Run extends Suspect {
  */
 export class Home implements Site {
   readonly #parts: HomeParts;
-  readonly #runs = new Set<Run>();
+  readonly #runs = new Set<HomeRun>();
   readonly #members = new Set<Member>();
   readonly #pause = createRestartPause();
-  readonly #suspects = new SuspectLine<Run>(() => this.#fill());
+  readonly #suspects = new SuspectLine<HomeRun>(() => this.#fill());
   /** How many of each queue have been sent and have not ended. */
   readonly #sent = new Map<string, number>();
+  readonly #keeper: HomeKeeper = {
+    onEnded: (run, ended, waited) => this.#onEnded(run, ended, waited),
+    onUnsentAbort: (run) => this.#endUnstarted(run),
+    giveUp: (run) => this.#giveUp(run),
+  };
   #ageTimer: NodeJS.Timeout | undefined;
   #current: Member | undefined;
   #next: Member | undefined;
-  #waiting: Run[] = [];
+  #waiting: HomeRun[] = [];
   #failedStarts = 0;
   #isStopping = false;
 
@@ -71,13 +68,20 @@ export class Home implements Site {
   }
 
   run(job: Job, listeners: RunListeners): SiteRun {
-    const run: Run = { job, listeners, since: monotonicNow(), member: undefined, crashes: 0, forget: () => undefined };
+    const run = new HomeRun(job, listeners, this.#keeper);
     this.#runs.add(run);
-    this.#waiting.push(run);
-    job.onAbort = () => this.#endUnstarted(run);
-    if (this.#isStopping) this.#endUnstarted(run);
-    else this.#fill();
-    return { giveUp: () => this.#giveUp(run) };
+    if (this.#isStopping) this.#end(run, { kind: "stopping" });
+    else if (this.#isOpen && this.#maySend(run)) this.#begin(run, this.#current as Member);
+    else {
+      this.#waiting.push(run);
+      this.#fill();
+    }
+    return run;
+  }
+
+  /** Whether what comes next need not wait behind others. */
+  get #isOpen(): boolean {
+    return this.#current !== undefined && this.#waiting.length === 0 && this.#suspects.isEmpty;
   }
 
   stop(): void {
@@ -122,32 +126,33 @@ export class Home implements Site {
   }
 
   /** What is timed, or acknowledged already, is not sent ahead: it begins when it is sent. */
-  #maySend({ job: { slots, options, isAcknowledged, message } }: Run): boolean {
+  #maySend({ job: { slots, options, isAcknowledged, message } }: HomeRun): boolean {
     if (slots === 0 || (options.timeout === undefined && !isAcknowledged)) return true;
     return (this.#sent.get(message.queue) ?? 0) < slots;
   }
 
-  #begin(run: Run, member: Member): void {
+  #begin(run: HomeRun, member: Member): void {
     const { queue } = run.job.message;
     this.#sent.set(queue, (this.#sent.get(queue) ?? 0) + 1);
-    run.member = member;
-    run.listeners.onStart();
-    run.forget = member.run(run.job, (ended, waited) => {
-      this.#end(run, ended, waited);
-      if (member !== this.#current && member.size === 0) void member.leave();
-    });
+    run.send(member);
   }
 
-  #end(run: Run, ended: Ended, waited = 0): void {
+  #onEnded(run: HomeRun, ended: Ended, waited: number): void {
+    const { member } = run;
+    this.#end(run, ended, waited);
+    if (member !== this.#current && member?.size === 0) void member.leave();
+  }
+
+  #end(run: HomeRun, ended: Ended, waited = 0): void {
     if (!this.#runs.delete(run)) return;
-    run.job.onAbort = undefined;
+    run.job.carrier = undefined;
     this.#takeOut(run);
     this.#suspects.remove(run);
     run.listeners.onEnd(ended, waited);
   }
 
   /** It waits nowhere and runs nowhere any more. */
-  #takeOut(run: Run): void {
+  #takeOut(run: HomeRun): void {
     if (run.member === undefined) {
       this.#waiting = this.#waiting.filter((other) => other !== run);
       return;
@@ -171,7 +176,7 @@ export class Home implements Site {
     this.#ageTimer = undefined;
   }
 
-  #endUnstarted(run: Run): void {
+  #endUnstarted(run: HomeRun): void {
     if (run.member === undefined) this.#end(run, { kind: "stopping" });
   }
 
@@ -233,7 +238,7 @@ export class Home implements Site {
     void this.#restart();
   }
 
-  #onCrash(run: Run, error: CrashError): void {
+  #onCrash(run: HomeRun, error: CrashError): void {
     run.crashes += 1;
     this.#takeOut(run);
     if (run.job.aborted !== undefined || this.#isStopping) return this.#end(run, { kind: "stopping" });
@@ -242,19 +247,18 @@ export class Home implements Site {
     this.#again(run);
   }
 
-  #again(run: Run): void {
-    run.job.onAbort = () => this.#endUnstarted(run);
+  #again(run: HomeRun): void {
     if (run.crashes > 1) this.#suspects.add(run);
     else this.#waiting.push(run);
   }
 
-  async #giveUp(run: Run): Promise<void> {
+  async #giveUp(run: HomeRun): Promise<void> {
     const { member, job } = run;
     run.forget();
     this.#runs.delete(run);
     this.#takeOut(run);
     this.#suspects.remove(run);
-    job.onAbort = undefined;
+    job.carrier = undefined;
     if (member === undefined) return;
     this.#parts.reporter.onAbandoned(job);
     void this.#killIfBlocked(member, job);

@@ -1,5 +1,5 @@
 import { reviveError } from "../../error-record.ts";
-import { ConfigurationError } from "../../errors.ts";
+import { type AbortedError, ConfigurationError } from "../../errors.ts";
 import type { Ended, Job } from "../job.ts";
 import { answerCall, type CallParts } from "./answer-call.ts";
 import { fromEndedRecord, reviveOurs } from "./ended-record.ts";
@@ -29,9 +29,11 @@ const answerLimit = 2_000;
 /** Milliseconds that what handlers needed may take to be given back. */
 const leaveLimit = 15_000;
 
-interface Run {
+/** A job that a member runs. */
+export interface Charge {
   readonly job: Job;
-  readonly end: (ended: Ended, waited: number) => void;
+  /** @param waited - milliseconds that it waited for a slot there. */
+  onEnded(ended: Ended, waited: number): void;
 }
 
 /** One thread or process in life: sends it jobs in batches, and answers for each how it ended. */
@@ -44,7 +46,7 @@ export class Member {
   memory = 0;
   readonly #isolate: Isolate;
   readonly #parts: MemberParts;
-  readonly #runs = new Map<number, Run>();
+  readonly #runs = new Map<number, Charge>();
   #lateness = 0;
   #outbox: Request[] = [];
   #isFlushing = false;
@@ -93,20 +95,26 @@ export class Member {
     return this.#runs.size;
   }
 
-  /** Runs a job. Returns the way to forget it: its answer is not heard then. */
-  run(job: Job, end: (ended: Ended, waited: number) => void): () => void {
+  /** Runs a job. Answers with the number of its run. */
+  run(charge: Charge): number {
     this.#lastRun += 1;
     const run = this.#lastRun;
-    this.#runs.set(run, { job, end });
+    const { job } = charge;
+    this.#runs.set(run, charge);
     const { deliveryCount } = job.delivery;
     const message = job.opened === undefined ? job.message : { ...job.message, ...job.opened };
     this.#post({ type: "run", run, message, deliveryCount, captured: job.captured, slots: job.slots });
-    job.onAbort = ({ code, message: text }) => this.#post({ type: "abort", run, code, message: text });
-    if (job.aborted !== undefined) job.onAbort(job.aborted);
-    return () => {
-      job.onAbort = undefined;
-      this.#runs.delete(run);
-    };
+    if (job.aborted !== undefined) this.abort(run, job.aborted);
+    return run;
+  }
+
+  abort(run: number, { code, message }: AbortedError): void {
+    this.#post({ type: "abort", run, code, message });
+  }
+
+  /** Its answer is not heard any more. */
+  forget(run: number): void {
+    this.#runs.delete(run);
   }
 
   /** Asks for what waits for a slot there: it ends as `stopping`. */
@@ -165,8 +173,7 @@ export class Member {
         const run = this.#runs.get(report.run);
         if (run === undefined) return;
         this.#runs.delete(report.run);
-        run.job.onAbort = undefined;
-        return run.end(fromEndedRecord(report.how), report.waited);
+        return run.onEnded(fromEndedRecord(report.how), report.waited);
       }
       case "progress":
         return reporter.onProgress(report.id, report.value, report.note);

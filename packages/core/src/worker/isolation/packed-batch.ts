@@ -76,8 +76,7 @@ type RunItem = readonly [
 ];
 
 function packRun({ run, message, deliveryCount, captured, slots }: RunRequest): RunItem {
-  const { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body, ...rest } = message;
-  const isPlain = Object.keys(rest).length === 0;
+  const { id, task, queue, attempt, run: messageRun, hop, enqueuedAt, contentType, body } = message;
   return [
     run,
     body.length,
@@ -91,10 +90,23 @@ function packRun({ run, message, deliveryCount, captured, slots }: RunRequest): 
     hop,
     enqueuedAt,
     contentType,
-    isPlain ? 0 : rest,
+    restOf(message),
     captured ?? 0,
   ];
 }
+
+/** What most messages have none of. */
+function restOf(message: Message): Rest | 0 {
+  for (const name in message) {
+    if (plainFields.has(name)) continue;
+    return Object.fromEntries(Object.entries(message).filter(([field]) => !plainFields.has(field)));
+  }
+  return 0;
+}
+
+const plainFields: ReadonlySet<string> = new Set([
+  ...["id", "task", "queue", "attempt", "run", "hop", "enqueuedAt", "contentType", "body"],
+]);
 
 function unpackRun(item: RunItem, take: (length: number) => Uint8Array): RunRequest {
   const [run, length, slots, deliveryCount, id, task, queue, ...facts] = item;
@@ -113,7 +125,9 @@ function unpackRun(item: RunItem, take: (length: number) => Uint8Array): RunRequ
 
 /** Never a view of a larger buffer, all of which would go along to a thread. */
 function join(bodies: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(bodies.reduce((sum, { length }) => sum + length, 0));
+  let size = 0;
+  for (const { length } of bodies) size += length;
+  const bytes = Buffer.allocUnsafeSlow(size);
   let offset = 0;
   for (const body of bodies) {
     bytes.set(body, offset);

@@ -49,7 +49,7 @@ export class Pool implements Site {
     const order: Order = { job, listeners, seat: undefined, hasStarted: false, isOver: false };
     this.#waiting.push(order);
     // What aborts before it runs need not wait for its turn.
-    job.onAbort = () => this.#endUnstarted(order);
+    job.carrier = { carryAbort: () => this.#endUnstarted(order) };
     if (this.#isStopping) this.#endUnstarted(order);
     this.#fill();
     return { giveUp: () => this.#giveUp(order) };
@@ -109,11 +109,14 @@ export class Pool implements Site {
     if (order.isOver) return this.#free(seat);
     order.hasStarted = true;
     order.listeners.onStart();
-    seat.member.run(order.job, (ended) => {
+    const { member } = seat;
+    const onEnded = (ended: Ended): void => {
       this.#pause.succeed();
       this.#end(order, ended);
       this.#free(seat);
-    });
+    };
+    const run = member.run({ job: order.job, onEnded });
+    order.job.carrier = { carryAbort: (reason) => member.abort(run, reason) };
   }
 
   #free(seat: Seat): void {
@@ -135,7 +138,7 @@ export class Pool implements Site {
   #end(order: Order, ended: Ended): void {
     if (order.isOver) return;
     order.isOver = true;
-    order.job.onAbort = undefined;
+    order.job.carrier = undefined;
     order.listeners.onEnd(ended, 0);
   }
 
@@ -144,7 +147,7 @@ export class Pool implements Site {
     if (order.isOver) return;
     order.isOver = true;
     const { seat, job } = order;
-    job.onAbort = undefined;
+    job.carrier = undefined;
     if (seat === undefined || !order.hasStarted) return;
     this.#seats.delete(seat);
     const isDead = await Promise.race([seat.member.kill().then(() => true), wait(killLimit, false, { ref: false })]);

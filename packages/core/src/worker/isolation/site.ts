@@ -14,13 +14,13 @@ export interface Site {
 
 export interface RunListeners {
   /** The handler begins, or begins again after a crash that was not its own. */
-  readonly onStart: () => void;
+  onStart(): void;
   /**
    * Called once.
    *
    * @param waited - milliseconds after `onStart` in which it waited there for a slot.
    */
-  readonly onEnd: (ended: Ended, waited: number) => void;
+  onEnd(ended: Ended, waited: number): void;
 }
 
 export interface SiteRun {

@@ -23,6 +23,11 @@ export class SuspectLine<TSuspect extends Suspect> {
     return this.#alone !== undefined;
   }
 
+  /** Whether none runs alone and none is to. */
+  get isEmpty(): boolean {
+    return this.#alone === undefined && this.#line.length === 0;
+  }
+
   isTheOne(suspect: TSuspect): boolean {
     return this.#alone === suspect;
   }
@@ -39,6 +44,7 @@ export class SuspectLine<TSuspect extends Suspect> {
   }
 
   remove(suspect: TSuspect): void {
+    if (this.isEmpty) return;
     const index = this.#line.indexOf(suspect);
     if (index !== -1) this.#line.splice(index, 1);
     if (this.#alone === suspect) this.#release();
