@@ -1,7 +1,16 @@
 import type { PassThrough } from "node:stream";
-import { createClient, createWorker, defineTask, memory, silentLogger } from "@taskferry/core";
+import {
+  type Client,
+  createClient,
+  createWorker,
+  defineTask,
+  memory,
+  silentLogger,
+  UnsupportedCapabilityError,
+} from "@taskferry/core";
 import { describe, expect, test } from "vitest";
 import { createSession } from "../src/session.ts";
+import { formatFrame } from "../src/watch/frame.ts";
 import { readSnapshot } from "../src/watch/snapshot.ts";
 import { watchQueues } from "../src/watch/watch-queues.ts";
 import { createApplication } from "./application.ts";
@@ -35,6 +44,19 @@ function watchedTerminal(rows?: number) {
       look();
     });
   return { session: createSession({ terminal, args: [], globals: () => ({}) }), shows, text: () => text };
+}
+
+/** As over a broker that tells of a queue no more than what is ready and what is dead. */
+function withoutList(client: Client): Client {
+  const queues = {
+    ...client.queues,
+    queues: () => Promise.reject(new UnsupportedCapabilityError("inspection", "no list")),
+    depth: async (queue: string) => {
+      const { ready, dead } = await client.queues.depth(queue);
+      return { ready, dead, running: undefined, delayed: undefined };
+    },
+  };
+  return { ...client, queues };
 }
 
 describe("taskferry watch", () => {
@@ -125,6 +147,24 @@ describe("taskferry watch", () => {
     await using client = await createClient({ broker: memory(), state: false });
     await client.enqueue(nap, 1);
     expect(await readSnapshot(client as never)).toMatchObject({ queues: [{ queue: "naps", ready: 1 }], workers: null });
+  });
+
+  test("shows the queues that workers work on where the broker can list none, and says what else it needs", async () => {
+    const broker = memory();
+    await using client = await createClient({ broker });
+    await client.enqueue(nap, 1, { delay: "1m" });
+    await using worker = createWorker({ broker, handlers: [onNap], logger: silentLogger });
+    await worker.start();
+    const unlisted = withoutList(client);
+    const snapshot = await readSnapshot(unlisted);
+    expect(snapshot.queues).toMatchObject([{ queue: "naps", ready: 0, running: 0, workers: 1 }]);
+    expect(formatFrame(snapshot, (_, text) => text)).toMatch(/\nnaps +0 +0 +\? +0 +1 /);
+
+    await using stateless = await createClient({ broker: memory(), state: false });
+    await expect(readSnapshot(withoutList(stateless as never))).rejects.toMatchObject({
+      code: "UNSUPPORTED_CAPABILITY",
+      message: expect.stringContaining("Set `state`"),
+    });
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("prints lines of JSON until %s, and ends with 0", async (signal) => {

@@ -59,6 +59,19 @@ describe("taskferry worker", () => {
     expect(await worker.stop()).toEqual({ code: 0, signal: null });
   });
 
+  test("answers scrapes where the broker lives in the worker's own memory", async (context) => {
+    await using project = await createApplication();
+    const env = { TASKFERRY_BROKER: "memory:" };
+    await using worker = await startTaskferry(project, ["worker", "--metrics-port", "0"], env);
+    showLogsOnFailure(context, worker);
+    const [, port] = await worker.waitForOutput(/"port":(\d+)/);
+    await worker.waitForOutput(started);
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(text).toContain('taskferry_broker_connected{broker="memory"} 1');
+    expect(text).toContain('taskferry_queue_depth{queue="greetings",section="ready"} 0');
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+  });
+
   test("says what to install where there is no package for metrics", async () => {
     await using project = await createProject({ "taskferry.config.ts": "export default { handlers: [] };" });
     await rm(join(project.folder, "node_modules"));

@@ -1,4 +1,4 @@
-import { createClient, createWorker, defineTask, silentLogger } from "@taskferry/core";
+import { createClient, createWorker, defineTask, memoryState, silentLogger } from "@taskferry/core";
 import { expect, onTestFinished, test } from "vitest";
 import { rabbitmq, rabbitmqFanout } from "../src/index.ts";
 import { messageOf, opened, patience } from "./fixtures/values.ts";
@@ -44,6 +44,20 @@ test("with nothing but RabbitMQ, who enqueued gets the result, and nobody else",
   const { replayed } = await client.deadLetters.replay("default", "all");
   expect(replayed).toHaveLength(1);
   await expect(client.queues.queues()).rejects.toMatchObject({ code: "UNSUPPORTED_CAPABILITY" });
+});
+
+test("with a state store beside it, the workers that live are known, and what waits in their queues", async () => {
+  const state = memoryState();
+  const broker = () => rabbitmq({ url: rabbit.current().url, namespace: "watched" });
+  const config = { state, results: false, logger: silentLogger } as const;
+  const client = await createClient({ ...config, broker: broker() });
+  onTestFinished(() => client.close());
+  const worker = createWorker({ ...config, broker: broker(), handlers: [double.handler((input) => 2 * input)] });
+  onTestFinished(() => worker.close());
+  await worker.start();
+  const listed = (await client.workers()).map(({ queues }) => queues.map(({ queue }) => queue));
+  expect(listed).toEqual([["default"]]);
+  expect(await client.queues.depth("default")).toEqual({ ready: 0, dead: 0 });
 });
 
 test("who listens to the fan-out is there again after an outage, and is told of the gap", async () => {

@@ -1,4 +1,11 @@
-import { type Client, isTaskferryError, type QueueDepth, type WorkerInfo, type WorkerQueue } from "@taskferry/core";
+import {
+  type Client,
+  isTaskferryError,
+  type QueueDepth,
+  UnsupportedCapabilityError,
+  type WorkerInfo,
+  type WorkerQueue,
+} from "@taskferry/core";
 
 /** What goes on at one moment. */
 export interface Snapshot {
@@ -36,7 +43,7 @@ export async function readSnapshot(client: Client<boolean>): Promise<Snapshot> {
     orNull("STATE_REQUIRED", () => client.workers()),
     orNull("STATE_REQUIRED", () => client.queues.paused()),
   ]);
-  if (found === null && workers === null) await client.queues.queues();
+  if (found === null && workers === null) throw nobodyTells();
   const isPaused = new Set(paused?.map(({ queue }) => queue));
   const worked = workers?.flatMap(({ queues }) => queues) ?? [];
   const names = new Set([...(found ?? []), ...worked.map(({ queue }) => queue), ...isPaused]);
@@ -48,6 +55,13 @@ export async function readSnapshot(client: Client<boolean>): Promise<Snapshot> {
     }),
   );
   return { at: Date.now(), queues, workers };
+}
+
+function nobodyTells(): UnsupportedCapabilityError {
+  return new UnsupportedCapabilityError(
+    "inspection",
+    "Which queues there are is told neither by the broker, which cannot list them, nor by workers, which need a state store to say so. Set `state`.",
+  );
 }
 
 async function orNull<T>(code: string, read: () => Promise<T>): Promise<T | null> {
