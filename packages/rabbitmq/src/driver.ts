@@ -30,14 +30,31 @@ export function readDialling(options: RabbitmqConnectionOptions): Dialling {
 
 /** One open connection. Without `noDelay` each answer would wait 40 ms for the next segment. */
 export async function dial({ url, timeout, socket }: Dialling): Promise<ChannelModel> {
-  return connect(url, { keepAlive: true, ...socket, noDelay: true, timeout });
+  const model = await connect(url, { keepAlive: true, ...socket, noDelay: true, timeout });
+  writeTogether(socketOf(model));
+  return model;
 }
 
 /** Ends a connection without a word, whatever state it is in. */
 export function destroy(model: ChannelModel, reason: Error): void {
-  // The driver does not name its socket in its types.
-  const { stream } = model.connection as unknown as { readonly stream: Socket };
-  stream.destroy(reason);
+  socketOf(model).destroy(reason);
+}
+
+/** The driver writes frame by frame, each with a call to the system: those of one moment go in one. */
+function writeTogether(socket: Socket): void {
+  const write = socket.write.bind(socket) as (...parts: unknown[]) => boolean;
+  socket.write = (...parts: unknown[]): boolean => {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    return write(...parts);
+  };
+}
+
+/** The driver does not name its socket in its types. */
+function socketOf(model: ChannelModel): Socket {
+  return (model.connection as unknown as { readonly stream: Socket }).stream;
 }
 
 export function onError(emitter: NodeJS.EventEmitter, listener: (error: Error) => void): void {

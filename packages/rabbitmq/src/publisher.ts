@@ -131,12 +131,13 @@ export class Publisher {
     const { names } = this.#parts;
     const target = names.queue(message.queue, bandOf(message));
     const id = dedupeId(message);
-    const route = delay > 0 ? delayRoute(names, delay, target) : { exchange: "", routingKey: target };
-    const bytes = encodeMessage(message);
-    const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const content = toBuffer(encodeMessage(message));
     // A second copy counts as delivered before, so that the worker looks whether the first one is done.
-    const again = this.#unclear.has(id) ? withDeliveries(1) : undefined;
-    return { ...route, content, options: { mandatory: true, persistent: true, messageId: id, ...again } };
+    const options = this.#unclear.has(id)
+      ? { mandatory: true, persistent: true, messageId: id, ...withDeliveries(1) }
+      : { mandatory: true, persistent: true, messageId: id };
+    if (delay > 0) return { ...delayRoute(names, delay, target), content, options };
+    return { exchange: "", routingKey: target, content, options };
   }
 
   /** Sees to it that there is somewhere to go to. Answers why not, by queue; an outage is no reason. */
@@ -189,6 +190,10 @@ export class Publisher {
         )
       : (link.unavailable() as TaskferryError);
   }
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function refusalOf({ message, delay = 0 }: OutgoingMessage): PublishResult | undefined {

@@ -3,19 +3,19 @@ import { deliveriesBefore } from "../copies.ts";
 import type { Held } from "./intake.ts";
 
 export function toDelivery(held: Held): Delivery {
-  const { content } = held.raw;
-  const handout = { deliveryCount: deliveriesBefore(held.raw) + 1, leaseUntil: undefined, token: held };
+  const deliveryCount = deliveriesBefore(held.raw) + 1;
   try {
-    return { ...handout, message: decodeMessage(content) };
+    return { deliveryCount, leaseUntil: undefined, token: held, message: decodeMessage(held.raw.content) };
   } catch (error) {
-    const known = isTaskferryError(error)
-      ? error
-      : new MessageError("MESSAGE_MALFORMED", `Expected a message, got bytes that cannot be read: ${String(error)}`);
-    return {
-      ...handout,
-      malformed: { bytes: content, error: known, id: known instanceof MessageError ? known.id : undefined },
-    };
+    return { deliveryCount, leaseUntil: undefined, token: held, malformed: malformedOf(held.raw.content, error) };
   }
+}
+
+function malformedOf(bytes: Uint8Array, cause: unknown) {
+  const error = isTaskferryError(cause)
+    ? cause
+    : new MessageError("MESSAGE_MALFORMED", `Expected a message, got bytes that cannot be read: ${String(cause)}`);
+  return { bytes, error, id: error instanceof MessageError ? error.id : undefined };
 }
 
 export function heldOf({ token }: Delivery): Held {

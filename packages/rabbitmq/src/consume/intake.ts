@@ -24,6 +24,8 @@ export interface Held {
   readonly consumerTag: string;
   /** Whether a settlement of it is under way, or done. */
   isEnding: boolean;
+  /** Whether it is to be acknowledged. */
+  isEnded: boolean;
 }
 
 interface Subscription {
@@ -136,21 +138,22 @@ export class Intake {
   /** Acknowledges these. All up to the last of a completed beginning in one, the others one by one. */
   ack(ended: readonly Held[]): void {
     if (!this.isAlive) return;
-    const tags = new Set(ended.map((held) => held.raw.fields.deliveryTag));
+    for (const held of ended) held.isEnded = true;
     let last: ConsumeMessage | undefined;
     let count = 0;
     for (const [tag, held] of this.#open) {
-      if (!tags.delete(tag)) break;
+      if (!held.isEnded) break;
       this.#forget(tag, held);
       last = held.raw;
       count += 1;
     }
     if (last !== undefined) this.#channel.ack(last, count > 1);
-    for (const tag of tags) {
-      const held = this.#open.get(tag);
+    if (count === ended.length) return;
+    for (const { raw } of ended) {
+      const held = this.#open.get(raw.fields.deliveryTag);
       if (held === undefined) continue;
-      this.#forget(tag, held);
-      this.#channel.ack(held.raw);
+      this.#forget(raw.fields.deliveryTag, held);
+      this.#channel.ack(raw);
     }
   }
 
@@ -214,7 +217,7 @@ export class Intake {
 
   #arrive(band: Band, raw: ConsumeMessage, consumerTag: string): void {
     if (!this.isAlive) return;
-    const held: Held = { intake: this, band, raw, consumerTag, isEnding: false };
+    const held: Held = { intake: this, band, raw, consumerTag, isEnding: false, isEnded: false };
     this.#open.set(raw.fields.deliveryTag, held);
     this.#waiting[band].push(held);
     this.#lastArrival[band] = performance.now();

@@ -5,6 +5,11 @@ import type { Turns } from "./turns.ts";
 /** A band from which something came so many milliseconds ago has more to give. */
 const liveliness = 50;
 
+/** All sets of bands; bit `b` of an index says whether band `b` is in it. */
+const subsets: readonly (readonly Band[])[] = Array.from({ length: 8 }, (_, set) =>
+  bands.filter((band) => (set & (1 << band)) !== 0),
+);
+
 /** Takes from what waits in the bands of an intake, as it is their turn. */
 export class Picker {
   readonly #turns: Turns;
@@ -18,9 +23,8 @@ export class Picker {
   /** Nothing, though a lower band waits, while a higher one is about to give more. */
   pick(intake: Intake, room: number): readonly Held[] {
     const picked: Held[] = [];
-    while (picked.length < room) {
-      const ranks = bands.filter((band) => intake.hasWaiting(band) || this.#isLively(intake, band));
-      if (!ranks.some((band) => intake.hasWaiting(band))) break;
+    while (picked.length < room && bands.some((band) => intake.hasWaiting(band))) {
+      const ranks = this.#ranks(intake);
       const band = this.#turns.next(ranks);
       const held = intake.shift(band);
       if (held === undefined) break;
@@ -28,6 +32,13 @@ export class Picker {
       picked.push(held);
     }
     return picked;
+  }
+
+  /** The bands whose turn it may be, from the highest; not made anew for each message. */
+  #ranks(intake: Intake): readonly Band[] {
+    let set = 0;
+    for (const band of bands) if (intake.hasWaiting(band) || this.#isLively(intake, band)) set |= 1 << band;
+    return subsets[set] as readonly Band[];
   }
 
   /** To be told that the lively bands gave nothing in time: the others need not wait for them. */

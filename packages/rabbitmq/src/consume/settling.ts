@@ -33,12 +33,13 @@ export async function settleAll(
 ): Promise<readonly SettleResult[]> {
   refuseLongDelays(settlements);
   const results: SettleResult[] = settlements.map(() => "lost");
-  const tasks = settlements.flatMap((settlement, index): readonly Task[] => {
+  const tasks: Task[] = [];
+  for (const [index, settlement] of settlements.entries()) {
     const held = heldOf(settlement.delivery);
-    if (!parts.isMine(held) || held.isEnding) return [];
+    if (!parts.isMine(held) || held.isEnding) continue;
     held.isEnding = true;
-    return [{ index, settlement, held }];
-  });
+    tasks.push({ index, settlement, held });
+  }
   const isAck = ({ settlement }: Task): boolean => settlement.kind === "ack";
   const replacing = tasks.filter((task) => !isAck(task));
   // What only ends does not wait for what is published, which may take its time while memory is short.

@@ -10,8 +10,9 @@ export class Turns {
 
   /** @param waiting - bands that wait, from the highest to the lowest; at least one. */
   next(waiting: readonly Band[]): Band {
-    const [top = 1, ...lower] = waiting;
-    if (lower.length === 0 || this.#streak < longestStreak) return top;
+    const top = waiting[0] ?? 1;
+    if (waiting.length < 2 || this.#streak < longestStreak) return top;
+    const lower = waiting.slice(1);
     return lower.find((band) => band !== this.#lastLower) ?? (lower[0] as Band);
   }
 

@@ -16,13 +16,20 @@ export function bandOf({ priority = defaultPriority }: Message): Band {
 /** What things are called on the server. A colon is in no name of a queue, so that these never meet. */
 export class Names {
   readonly namespace: string;
+  /** By queue; made once, since each message needs one. */
+  readonly #queues = new Map<string, Readonly<Record<Band, string>>>();
 
   constructor(namespace: string) {
     this.namespace = namespace;
   }
 
   queue(queue: string, band: Band): string {
-    return `${this.namespace}:${queue}${suffixes[band]}`;
+    const known = this.#queues.get(queue);
+    if (known !== undefined) return known[band];
+    const name = (of: Band): string => `${this.namespace}:${queue}${suffixes[of]}`;
+    const names = { 0: name(0), 1: name(1), 2: name(2) };
+    this.#queues.set(queue, names);
+    return names[band];
   }
 
   dead(queue: string): string {
