@@ -3,7 +3,8 @@ import { assertTotalQueue } from "../../total-queue/check-history.ts";
 import { elapse } from "../patience.ts";
 import type { FaultScene, RunningWorker } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
-import { expectRepeatsOf, inFlightBetween, inFlightOf } from "./in-flight.ts";
+import { expectRepeatsOf, inFlightOf } from "./in-flight.ts";
+import { type Orphans, type RunningLoad, startLoad, waitsOf } from "./load.ts";
 
 export const crashesTopic: FaultTopic = {
   name: "crash",
@@ -22,17 +23,20 @@ export const crashesTopic: FaultTopic = {
 async function ofWorkers(scene: FaultScene): Promise<void> {
   const { tasks, pause } = scene.scale;
   const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
-  const load = await startLoad(scene, pause, tasks);
+  const load = await startLoad(scene, { count: tasks, pause });
   const kills = await killWorkers(scene, workers, load);
   await load.finished;
-  await expectAllDone(scene, workers, kills);
+  const { redelivery } = await expectAllDone(scene, workers, kills);
+  expect(redelivery, "milliseconds from the end of a lease to the next start of the task").toBeLessThan(
+    scene.scale.redelivery,
+  );
 }
 
 async function ofTheServer(scene: FaultScene): Promise<void> {
   const { tasks, pause } = scene.scale;
   const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
-  const load = await startLoad(scene, pause, tasks);
-  const kills: Kills = { count: 0, inFlight: [] };
+  const load = await startLoad(scene, { count: tasks, pause });
+  const kills: Kills = { count: 0, inFlight: [], orphans: [] };
   for (const [share, end] of [
     [1 / 3, "stop"],
     [1 / 2, "kill"],
@@ -43,7 +47,7 @@ async function ofTheServer(scene: FaultScene): Promise<void> {
     await scene.server[end]();
     await scene.server.start();
     kills.count += 1;
-    kills.inFlight.push(...(await inFlightBetween(scene.history, { since, until: Date.now() })));
+    kills.inFlight.push(...(await scene.repeatable({ since, until: Date.now() })));
   }
   await load.finished;
   await expectAllDone(scene, workers, kills);
@@ -58,75 +62,66 @@ async function ofAProducer(scene: FaultScene): Promise<void> {
   await scene.executions.reach(count / 3, scene.patience);
   await first.kill();
   await scene.produce(await scene.startProducer(), load).finished;
-  await expectAllDone(scene, [worker], { count: 1, inFlight: [] });
+  await expectAllDone(scene, [worker], { count: 1, inFlight: [], orphans: [] });
 }
 
 interface Kills {
   count: number;
   /** The tasks that were in flight at each, one after the other. */
   readonly inFlight: string[];
-}
-
-interface RunningLoad {
-  readonly finished: Promise<unknown>;
-  /** Whether all of it has an outcome. */
-  readonly isFinished: () => boolean;
-}
-
-/** Two producers that share a load. */
-async function startLoad(scene: FaultScene, pause: number, count: number): Promise<RunningLoad> {
-  const producers = await Promise.all([scene.startProducer(), scene.startProducer()]);
-  let isFinished = false;
-  const loads = producers.map((producer, index) => {
-    const load = { prefix: `producer-${index}`, count: count / producers.length, pause };
-    return scene.produce(producer, load).finished;
-  });
-  const finished = Promise.all(loads).then(() => {
-    isFinished = true;
-  });
-  finished.catch(() => undefined);
-  return { finished, isFinished: () => isFinished };
+  readonly orphans: Orphans[];
 }
 
 /** Kills one worker, then the other, then both, and so on, each time with others in their place. */
 async function killWorkers(scene: FaultScene, workers: RunningWorker[], load: RunningLoad): Promise<Kills> {
-  const kills: Kills = { count: 0, inFlight: [] };
-  for (let kill = 0; await isTimeToKill(scene, kill, load); kill += 1) {
+  const kills: Kills = { count: 0, inFlight: [], orphans: [] };
+  for (let kill = 0; kill < scene.scale.kills.count; kill += 1) {
+    await Promise.race([timeToKill(scene, kill), load.finished]);
+    // A short load may be over by the time the last victim has been replaced.
+    if (scene.scale.kills.every !== undefined) {
+      expect(load.isFinished(), "whether all was done before the last kill").toBe(false);
+    }
     const victims = kill % 3 === 2 ? [0, 1] : [kill % 3];
     const replace = async (index: number): Promise<void> => {
       const { process, historyPath } = workers[index] as RunningWorker;
       await process.kill();
       kills.count += 1;
-      kills.inFlight.push(...(await inFlightOf(historyPath)));
+      const killedAt = Date.now();
+      const inFlight = await inFlightOf(historyPath);
+      kills.inFlight.push(...inFlight);
       workers[index] = await scene.startWorker();
+      const since = victims.length < workers.length ? killedAt : Date.now();
+      kills.orphans.push({ tasks: inFlight, killedAt, since });
     };
     await Promise.all(victims.map(replace));
   }
   return kills;
 }
 
-async function isTimeToKill(scene: FaultScene, kill: number, load: RunningLoad): Promise<boolean> {
-  const { scale, executions, patience } = scene;
-  if ("every" in scale.kills) {
-    await Promise.race([elapse(scale.kills.every), load.finished]);
-    // A worker that is at work just now has more to lose.
-    await Promise.race([executions.reach(executions.count + 1, patience), load.finished]);
-    return !load.isFinished();
-  }
-  if (kill === scale.kills.count) return false;
-  await executions.reach((scale.tasks * (kill + 1)) / (scale.kills.count + 1), patience);
-  return true;
+async function timeToKill({ scale, executions, patience }: FaultScene, kill: number): Promise<void> {
+  const { every, count } = scale.kills;
+  if (every === undefined) return executions.reach((scale.tasks * (kill + 1)) / (count + 1), patience);
+  await elapse(every);
+  // A worker that is at work just now has more to lose.
+  await executions.reach(executions.count + 1, patience);
 }
 
 async function expectAllDone(
   scene: FaultScene,
   workers: readonly RunningWorker[],
-  { count, inFlight }: Kills,
-): Promise<void> {
+  { count, inFlight, orphans }: Kills,
+): Promise<{ readonly redelivery: number }> {
   await scene.expectDepth({ dead: 0 });
   await Promise.all(workers.map((worker) => scene.stopWorker(worker)));
   const verdict = await assertTotalQueue(scene.history, { repeats: inFlight.length });
   expectRepeatsOf(verdict, inFlight);
   expect(verdict.executed, "tasks that were executed").toBe(verdict.attempted);
-  scene.report(verdict, { kills: count, "in flight at the kills": inFlight.length });
+  const lease = scene.capabilities.lease === "refused" ? 0 : scene.workerSettings().lease;
+  const redelivery = Math.max(0, ...(await waitsOf(scene.history, orphans)).map((wait) => wait - lease));
+  scene.report(verdict, {
+    kills: count,
+    "in flight at the kills": inFlight.length,
+    ...(orphans.length > 0 && { "milliseconds from the end of a lease to the next start": redelivery }),
+  });
+  return { redelivery };
 }

@@ -33,7 +33,9 @@ export type FaultNeed =
   | "deliveryCount"
   | "deadLetters"
   | "dedupe"
-  | "dead-inspection";
+  | "dead-inspection"
+  /** Minutes. */
+  | "soak";
 
 const places = {
   processes: "module",
@@ -46,7 +48,7 @@ const places = {
 export function lackOf(
   subject: FaultSubject,
   { broker: { capabilities }, state }: Pick<Connections, "broker" | "state">,
-  need: FaultNeed,
+  need: Exclude<FaultNeed, "soak">,
 ): string | undefined {
   if (need === "state") return state === undefined ? "there is no state store" : undefined;
   if (need === "at-least-once") return capabilities.delivery === need ? undefined : "the broker delivers at most once";

@@ -2,8 +2,10 @@
 export interface FaultScale {
   /** Tasks of a run in which workers or the server are killed. */
   readonly tasks: number;
-  /** When workers are killed: each time a share of the tasks is executed, or every so many milliseconds to the end. */
-  readonly kills: { readonly count: number } | { readonly every: number };
+  /** How often workers are killed: each time a share of the tasks is executed, or every so many milliseconds. */
+  readonly kills: { readonly count: number; readonly every?: number };
+  /** Milliseconds in which another worker begins what a killed one held, once its lease is over. */
+  readonly redelivery: number;
   /** Milliseconds between two bursts of a producer, so that there is work for as long as there are kills. */
   readonly pause: number;
   /** Tasks that are delayed at once, and the milliseconds over which they are spread. */
@@ -31,6 +33,7 @@ export interface FaultScale {
 export const shortScale: FaultScale = {
   tasks: 1_500,
   kills: { count: 3 },
+  redelivery: 20_000,
   pause: 0,
   delays: { count: 1_000, over: 5_000 },
   cancellations: { count: 150, over: 4_000, kills: 2 },
@@ -47,8 +50,9 @@ export const shortScale: FaultScale = {
 /** For a run of some minutes: faults all the while. */
 export const soakScale: FaultScale = {
   tasks: 5_000,
-  kills: { every: 2_000 },
-  pause: 80,
+  kills: { count: 10, every: 3_000 },
+  redelivery: 3_000,
+  pause: 240,
   delays: { count: 20_000, over: 60_000 },
   cancellations: { count: 1_000, over: 30_000, kills: 8 },
   workflows: { trees: 200, kills: 10 },

@@ -22,6 +22,7 @@ import { Executions } from "./executions.ts";
 import type { FaultSubject } from "./fault-needs.ts";
 import type { FaultPlace } from "./fault-place.ts";
 import type { FaultScale } from "./fault-scale.ts";
+import { inFlightBetween, publishedBetween } from "./in-flight.ts";
 import type { Load, LoadReport } from "./programs/messages.ts";
 import type { ProducerSettings, WorkerSettings } from "./programs/settings.ts";
 import {
@@ -209,6 +210,16 @@ export class FaultScene implements Scene {
     const isExpected = (found: QueueDepth): boolean =>
       sections.every((section) => found[section] === undefined || found[section] === expected[section]);
     await eventually(() => queues.depth(this.queue), isExpected, 8_000);
+  }
+
+  /**
+   * What may be executed again after what happened between two moments: tasks that ran, and tasks that were enqueued just
+   * then where the broker recognises no second copy.
+   */
+  async repeatable(span: { readonly since: number; readonly until: number }): Promise<readonly string[]> {
+    const running = await inFlightBetween(this.history, span);
+    const published = this.capabilities.dedupe === "refused" ? await publishedBetween(this.history, span) : [];
+    return [...running, ...published];
   }
 
   /** Stops a worker as an operator would, and expects it to end well. */

@@ -1,9 +1,11 @@
 import { monotonicNow } from "@taskferry/core";
 import { expect } from "vitest";
 import { assertTotalQueue } from "../../total-queue/check-history.ts";
+import { elapse } from "../patience.ts";
 import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
-import { expectRepeatsOf, inFlightBetween } from "./in-flight.ts";
+import { expectRepeatsOf } from "./in-flight.ts";
+import { resumedAfter } from "./load.ts";
 
 export const halfOpenTopic: FaultTopic = {
   name: "frozen connection",
@@ -11,6 +13,11 @@ export const halfOpenTopic: FaultTopic = {
   rules: [
     { name: "of idle workers and producers is given up, and they resume", check: whileIdle },
     { name: "of busy workers and producers is given up, and they resume and lose nothing", check: whileBusy },
+    {
+      name: "and new ones that freeze too: calls end in time, reconnects back off, and all resume",
+      needs: ["soak"],
+      check: allOfThem,
+    },
   ],
 };
 
@@ -40,7 +47,7 @@ async function whileBusy(scene: FaultScene): Promise<void> {
   await scene.executions.reach(count / 3, scene.patience);
   const since = Date.now();
   scene.proxy.abandon();
-  const inFlight = [...(await inFlightBetween(scene.history, { since, until: since }))];
+  const inFlight = await scene.repeatable({ since, until: since });
   await load.finished;
   const resumed = Date.now() - since;
   expect(resumed, "milliseconds until all was done").toBeLessThan(resumeLimit);
@@ -50,4 +57,41 @@ async function whileBusy(scene: FaultScene): Promise<void> {
   expectRepeatsOf(verdict, inFlight);
   expect(verdict).toMatchObject({ acknowledged: count, executed: count });
   scene.report(verdict, { "milliseconds to resume": resumed });
+}
+
+const publishTimeout = 1_000;
+/** Attempts to connect that one process may make in a second, over all its connections. */
+const attempts = 2;
+
+/** Whatever connects meanwhile is taken and never answered. */
+async function allOfThem(scene: FaultScene): Promise<void> {
+  const { away } = scene.scale;
+  const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
+  const [hasty, patient] = await Promise.all([scene.startProducer({ publishTimeout }), scene.startProducer()]);
+  const pause = 100;
+  const count = Math.ceil((10 * (away + 10_000)) / pause);
+  const lasting = scene.produce(patient, { prefix: "patient", count, pause });
+  await scene.executions.reach(50, scene.patience);
+  const before = scene.proxy.counts.connections.total;
+  const since = Date.now();
+  scene.proxy.use("freeze");
+  const hurried = scene.produce(hasty, { prefix: "hasty", count: 20, inFlight: 20, isStubborn: false });
+  const report = await hurried.enqueued;
+  expect(report.longest, "milliseconds of the longest call").toBeLessThan(4 * publishTimeout);
+  await elapse(away - (Date.now() - since));
+  const tried = scene.proxy.counts.connections.total - before;
+  expect(tried, "attempts to connect of four processes").toBeLessThan((4 * attempts * away) / 1_000);
+  // What was held back must not come late: the network is whole again for new connections alone.
+  scene.proxy.reset();
+  scene.proxy.use("pass");
+  const back = Date.now();
+  const repeatable = await scene.repeatable({ since, until: back });
+  await Promise.all([lasting.finished, hurried.finished]);
+  await scene.expectDepth({ dead: 0 });
+  await Promise.all(workers.map((worker) => scene.stopWorker(worker)));
+  const verdict = await assertTotalQueue(scene.history, { repeats: repeatable.length });
+  expectRepeatsOf(verdict, repeatable);
+  const resumed = (await resumedAfter(scene.history, back)).filter(Number.isFinite);
+  expect(Math.max(...resumed), "milliseconds to the next step of the last").toBeLessThan(resumeLimit);
+  scene.report(verdict, { "attempts to connect": tried, "milliseconds to resume": Math.max(...resumed) });
 }

@@ -21,6 +21,21 @@ export async function inFlightBetween(
   return begun;
 }
 
+/**
+ * The tasks whose enqueue had begun by `until` and was not acknowledged by `since`. A broker that recognises no second
+ * copy may have two of them.
+ */
+export async function publishedBetween(
+  directory: string,
+  { since, until }: { readonly since: number; readonly until: number },
+): Promise<ReadonlySet<string>> {
+  const events = await readHistory(directory);
+  const begun = new Set(events.filter(({ event, at }) => event === "attempted" && at <= until).map(({ id }) => id));
+  const ended = events.filter(({ event, at }) => event === "acknowledged" && at < since).map(({ id }) => id);
+  for (const id of ended) begun.delete(id);
+  return begun;
+}
+
 /** In the order of one writer. */
 function openIn(events: readonly HistoryEvent[]): ReadonlySet<string> {
   const open = new Set<string>();

@@ -4,6 +4,8 @@ import { assertTotalQueue } from "../../total-queue/check-history.ts";
 import { elapse } from "../patience.ts";
 import { type FaultScene, startLimit } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
+import { expectRepeatsOf } from "./in-flight.ts";
+import { resumedAfter, startLoad } from "./load.ts";
 import { type ProducerProcess, spawnProducer, spawnWorker, type WorkerProcess } from "./programs.ts";
 
 export const outagesTopic: FaultTopic = {
@@ -14,6 +16,11 @@ export const outagesTopic: FaultTopic = {
     { name: "a call ends at its timeout, or succeeds when the server is back", check: callsEnd },
     { name: "a program that starts meanwhile says BROKER_UNAVAILABLE and ends", check: startFails },
     { name: "a program that starts meanwhile and may wait works within 10 seconds of its end", check: startWaits },
+    {
+      name: "busy workers and producers resume within 10 seconds of its end, and lose nothing",
+      needs: ["redelivery", "soak"],
+      check: busyResume,
+    },
   ],
 };
 
@@ -40,6 +47,29 @@ async function idleResume(scene: FaultScene): Promise<void> {
 async function allFinish(scene: FaultScene, producers: readonly ProducerProcess[], prefix: string): Promise<void> {
   const loads = producers.map((producer, index) => scene.produce(producer, { prefix: `${prefix}-${index}`, count: 5 }));
   await Promise.all(loads.map(({ finished }) => finished));
+}
+
+/** The server is killed under load, and stays away. Each of the processes is to go on, not only some. */
+async function busyResume(scene: FaultScene): Promise<void> {
+  const { tasks, pause, away } = scene.scale;
+  const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
+  const load = await startLoad(scene, { count: tasks, pause });
+  await scene.executions.reach(tasks / 3, scene.patience);
+  const since = Date.now();
+  await scene.server.kill();
+  await elapse(away);
+  await scene.server.start();
+  const back = Date.now();
+  const repeatable = await scene.repeatable({ since, until: back });
+  await load.finished;
+  await scene.expectDepth({ dead: 0 });
+  await Promise.all(workers.map((worker) => scene.stopWorker(worker)));
+  const verdict = await assertTotalQueue(scene.history, { repeats: repeatable.length });
+  expectRepeatsOf(verdict, repeatable);
+  const resumed = await resumedAfter(scene.history, back);
+  expect(resumed, "milliseconds from its return to the next step of each process").toHaveLength(4);
+  expect(Math.max(...resumed), "milliseconds from its return to the next step of the last").toBeLessThan(resumeLimit);
+  scene.report(verdict, { "milliseconds to resume": Math.max(...resumed) });
 }
 
 const publishTimeout = 1_000;
