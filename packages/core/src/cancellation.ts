@@ -1,4 +1,5 @@
 import type { StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /**
  * The durable record of a cancellation, in the state store. Workers mirror the records and compare them with what they
@@ -53,9 +54,9 @@ export function childrenKey(id: string): StateKey {
 }
 
 export function encodeRecord(record: Cancellation | RunningRecord): Uint8Array {
-  return Buffer.from(JSON.stringify(record));
+  return encodeValue(record);
 }
 
 export function decodeRecord<TRecord extends Cancellation | RunningRecord>(bytes: Uint8Array): TRecord {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as TRecord;
+  return decodeValue<TRecord>(bytes);
 }

@@ -3,6 +3,7 @@ import type { Outcome, StoredOutcome } from "./outcome.ts";
 import type { FailureRule } from "./plan.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import type { SerializerSet } from "./serializer-set.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 import { toOutcome } from "./to-outcome.ts";
 
 /** The content type of a value that is the results of a group: it names them, and they stay where they are. */
@@ -90,11 +91,11 @@ export function createGroupReader(results: Pick<ResultBackend, "get">, serialize
 }
 
 export function encodeReference(reference: GroupReference): Uint8Array {
-  return Buffer.from(JSON.stringify(reference));
+  return encodeValue(reference);
 }
 
 export function decodeReference(bytes: Uint8Array): GroupReference {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as GroupReference;
+  return decodeValue(bytes);
 }
 
 function missing(id: string): ResultMissingError {

@@ -1,4 +1,5 @@
 import type { StateEntry, StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /** A queue of which no worker takes anything. */
 export interface PausedQueue {
@@ -15,10 +16,10 @@ export function pauseKey(queue: string): StateKey {
 }
 
 export function encodePause(at: number): Uint8Array {
-  return Buffer.from(JSON.stringify({ at }));
+  return encodeValue({ at });
 }
 
 export function decodePause({ key, value }: StateEntry): PausedQueue {
-  const { at } = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as PausedQueue;
+  const { at } = decodeValue<PausedQueue>(value);
   return { queue: key.at(-1) ?? "", at };
 }

@@ -1,4 +1,5 @@
 import type { StateEntry, StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /** A live worker, as it said last in the state store. */
 export interface WorkerInfo {
@@ -59,9 +60,9 @@ export const maxPresentTasks = 20;
 export const presencePrefix: StateKey = ["workers"];
 
 export function encodePresence(info: WorkerInfo): Uint8Array {
-  return Buffer.from(JSON.stringify(info));
+  return encodeValue(info);
 }
 
 export function decodePresence({ value }: StateEntry): WorkerInfo {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as WorkerInfo;
+  return decodeValue(value);
 }

@@ -1,4 +1,5 @@
 import type { StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /** How far a running task is, as its handler said last. */
 export interface Progress {
@@ -17,9 +18,9 @@ export function progressKey(id: string): StateKey {
 export const progressTtl = 3_600_000;
 
 export function encodeProgress(progress: Progress): Uint8Array {
-  return Buffer.from(JSON.stringify(progress));
+  return encodeValue(progress);
 }
 
 export function decodeProgress(bytes: Uint8Array): Progress {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as Progress;
+  return decodeValue(bytes);
 }

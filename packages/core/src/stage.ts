@@ -1,4 +1,5 @@
 import type { StateEntry, StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /** How far a tracked task is that has not ended. */
 export interface TaskStage {
@@ -23,9 +24,9 @@ export function stageKey(id: string): StateKey {
 }
 
 export function encodeStage(stage: TaskStage): Uint8Array {
-  return Buffer.from(JSON.stringify(stage));
+  return encodeValue(stage);
 }
 
 export function decodeStage({ value }: StateEntry): TaskStage {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as TaskStage;
+  return decodeValue(value);
 }

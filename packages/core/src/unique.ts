@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
 import { type Duration, parseDuration } from "./duration.ts";
 import { OptionError } from "./errors.ts";
+import { hashSegment, keySegment } from "./state-segment.ts";
 import type { StateKey } from "./state-store.ts";
+import { decodeValue, encodeValue } from "./state-value.ts";
 
 /** Of tasks with the same key, one is there at a time: an enqueue while it is adds no other. */
 export interface UniqueOptions<TInput = unknown> {
@@ -51,15 +52,9 @@ export function resolveUnique(unique: UniqueOptions<never> | undefined, subject:
   return { key: key as ResolvedUnique["key"], until, ttl, onConflict };
 }
 
-/** Longer keys go into the state store as their hash. */
-const longestKey = 100;
-
 /** A key of the user's as a segment of a key in the state store; `undefined`: all of the input. */
 export function uniqueSegment(key: string | undefined, body: Uint8Array): string {
-  if (key !== undefined && key.length <= longestKey) return `k:${key}`;
-  return `h:${createHash("sha256")
-    .update(key ?? body)
-    .digest("base64url")}`;
+  return key === undefined ? hashSegment(body) : keySegment(key);
 }
 
 /** Where the state store says which task has a key. */
@@ -76,11 +71,11 @@ export interface UniqueRecord {
 }
 
 export function encodeUniqueRecord(record: UniqueRecord): Uint8Array {
-  return Buffer.from(JSON.stringify(record));
+  return encodeValue(record);
 }
 
 export function decodeUniqueRecord(bytes: Uint8Array): UniqueRecord {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as UniqueRecord;
+  return decodeValue(bytes);
 }
 
 function invalid(option: string, expected: string, found: unknown): OptionError {

@@ -1,8 +1,7 @@
 import { ConfigurationError } from "../errors.ts";
 import { decodePresence, presencePrefix, type WorkerInfo } from "../presence.ts";
+import { listEntries } from "../state-entries.ts";
 import type { StateStore } from "../state-store.ts";
-
-const pageSize = 200;
 
 /** @throws ConfigurationError `STATE_REQUIRED` */
 export async function readWorkers(state: StateStore | undefined): Promise<readonly WorkerInfo[]> {
@@ -12,13 +11,7 @@ export async function readWorkers(state: StateStore | undefined): Promise<readon
       "Workers say in the state store that they live. Set `state`, or a broker or result backend that offers one.",
     );
   }
-  const workers: WorkerInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await state.list(presencePrefix, { limit: pageSize, ...(cursor !== undefined && { cursor }) });
-    workers.push(...page.entries.map(decodePresence));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const workers = (await listEntries(state, presencePrefix)).map(decodePresence);
   return workers.toSorted(
     (one, other) => compare(one.host, other.host) || one.pid - other.pid || compare(one.name, other.name),
   );

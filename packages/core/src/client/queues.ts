@@ -4,6 +4,7 @@ import { ConfigurationError, isTaskferryError, OptionError } from "../errors.ts"
 import { checkName } from "../message.ts";
 import { decodePause, encodePause, type PausedQueue, pauseKey, pausePrefix } from "../pause.ts";
 import type { Protection } from "../protection/protection.ts";
+import { listEntries } from "../state-entries.ts";
 import type { StateStore } from "../state-store.ts";
 import { requireAdmin } from "./dead-letters.ts";
 
@@ -145,13 +146,7 @@ class Mover {
 }
 
 async function readPaused(state: StateStore): Promise<readonly PausedQueue[]> {
-  const paused: PausedQueue[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await state.list(pausePrefix, { limit: pageSize, ...(cursor !== undefined && { cursor }) });
-    paused.push(...page.entries.map(decodePause));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const paused = (await listEntries(state, pausePrefix)).map(decodePause);
   return paused.toSorted((one, other) => (one.queue < other.queue ? -1 : 1));
 }
 

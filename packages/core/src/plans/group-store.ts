@@ -1,6 +1,7 @@
 import { MessageError } from "../errors.ts";
 import type { FailureRule, Frame } from "../plan.ts";
 import type { StateStore } from "../state-store.ts";
+import { decodeValue, encodeValue } from "../state-value.ts";
 import { type PlanHeader, readPlan, writePlan } from "./plan-header.ts";
 
 /** What is known of a group that is under way. */
@@ -32,7 +33,7 @@ export class GroupStore {
   async open(id: string, { frames, ttl, size, onFailure }: GroupRecord): Promise<void> {
     const plan = await writePlan({ frames, ttl }, `${id}:end`, this.#state);
     const record: StoredGroup = { size, onFailure, plan };
-    await this.#state.put([{ key: recordKey(id), value: encode(record), ttl }]);
+    await this.#state.put([{ key: recordKey(id), value: encodeValue(record), ttl }]);
   }
 
   /** @throws MessageError `PLAN_EXPIRED` */
@@ -45,7 +46,7 @@ export class GroupStore {
   async find(id: string): Promise<GroupRecord | undefined> {
     const [entry] = await this.#state.get([recordKey(id)]);
     if (entry === undefined) return undefined;
-    const { size, onFailure, plan } = decode<StoredGroup>(entry.value);
+    const { size, onFailure, plan } = decodeValue<StoredGroup>(entry.value);
     const { frames, ttl }: PlanHeader = await readPlan(plan, this.#state);
     return { size, onFailure, frames, ttl };
   }
@@ -53,11 +54,11 @@ export class GroupStore {
   /** How many of its members are known to be published. */
   async published(id: string): Promise<number> {
     const [entry] = await this.#state.get([cursorKey(id)]);
-    return entry === undefined ? 0 : decode<number>(entry.value);
+    return entry === undefined ? 0 : decodeValue<number>(entry.value);
   }
 
   async notePublished(id: string, count: number, ttl: number): Promise<void> {
-    await this.#state.put([{ key: cursorKey(id), value: encode(count), ttl }]);
+    await this.#state.put([{ key: cursorKey(id), value: encodeValue(count), ttl }]);
   }
 
   /**
@@ -86,14 +87,6 @@ function recordKey(id: string): readonly string[] {
 
 function cursorKey(id: string): readonly string[] {
   return ["group", id, "published"];
-}
-
-function encode(value: StoredGroup | number): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}
-
-function decode<TValue>(bytes: Uint8Array): TValue {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as TValue;
 }
 
 function expired(id: string): MessageError {

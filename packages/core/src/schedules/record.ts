@@ -1,6 +1,7 @@
 import type { Message } from "../message.ts";
 import type { SchedulePolicy } from "../schedule.ts";
 import type { StateKey } from "../state-store.ts";
+import { decodeValue, encodeValue } from "../state-value.ts";
 import type { Timing } from "../timing/timing.ts";
 
 /**
@@ -73,11 +74,10 @@ export const overlapHeader = "schedule-overlap";
 export function encodeSchedule(record: ScheduleRecord): Uint8Array {
   const { fire, ...rest } = record;
   const body = Buffer.from(fire.body.buffer, fire.body.byteOffset, fire.body.byteLength).toString("base64");
-  return Buffer.from(JSON.stringify({ ...rest, fire: { ...fire, body } }));
+  return encodeValue({ ...rest, fire: { ...fire, body } });
 }
 
 export function decodeSchedule(bytes: Uint8Array): ScheduleRecord {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-  const read = JSON.parse(text) as ScheduleRecord & { readonly fire: { readonly body: string } };
+  const read = decodeValue<ScheduleRecord & { readonly fire: { readonly body: string } }>(bytes);
   return { ...read, fire: { ...read.fire, body: Buffer.from(read.fire.body, "base64") } };
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { OptionError } from "../errors.ts";
 import type { Schedule } from "../schedule.ts";
+import { listEntries } from "../state-entries.ts";
 import type { StateEntry, StateStore } from "../state-store.ts";
 import { createNextAfter } from "../timing/timing.ts";
 import {
@@ -39,8 +40,6 @@ export interface ScheduleRegistry {
   remove(id: string): Promise<boolean>;
 }
 
-const pageSize = 200;
-
 export function createRegistry(state: StateStore): ScheduleRegistry {
   const find = async (id: string): Promise<StoredSchedule | undefined> => {
     const [entry] = await state.get([scheduleKey(id)]);
@@ -60,15 +59,7 @@ export function createRegistry(state: StateStore): ScheduleRegistry {
   };
   return {
     find,
-    list: async () => {
-      const found: StoredSchedule[] = [];
-      for (let cursor: string | undefined; ; ) {
-        const page = await state.list(schedulesPrefix, { limit: pageSize, ...(cursor !== undefined && { cursor }) });
-        found.push(...page.entries.map(readEntry));
-        if (page.cursor === undefined) return found;
-        cursor = page.cursor;
-      }
-    },
+    list: async () => (await listEntries(state, schedulesPrefix)).map(readEntry),
     create: async (id, record) => (await write(id, record, "absent")).written,
     change: async (id, change) => {
       let stored = await find(id);

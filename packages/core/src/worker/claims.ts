@@ -3,6 +3,7 @@ import { createBatcher } from "../batcher.ts";
 import { AbortedError } from "../errors.ts";
 import { monotonicNow } from "../lifecycle.ts";
 import type { StateDelete, StateEntry, StatePut, StatePutResult, StateStore } from "../state-store.ts";
+import { decodeValue, encodeValue } from "../state-value.ts";
 import type { Admission, Gate } from "./gate.ts";
 import { isFinal } from "./is-final.ts";
 import type { Ended, Job } from "./job.ts";
@@ -206,9 +207,9 @@ function keyOf({ message }: Job): StateEntry["key"] {
 }
 
 function toPut(job: Job, record: ClaimRecord, ttl: number): StatePut & { readonly ttl: number } {
-  return { key: keyOf(job), value: Buffer.from(JSON.stringify(record)), ttl };
+  return { key: keyOf(job), value: encodeValue(record), ttl };
 }
 
 function decode({ value }: StateEntry): ClaimRecord {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as ClaimRecord;
+  return decodeValue(value);
 }

@@ -3,6 +3,7 @@ import type { StoredOutcome } from "../outcome.ts";
 import type { Overlap } from "../schedule.ts";
 import { executionKey, overlapHeader, scheduleHeader, turnKey } from "../schedules/record.ts";
 import type { StateEntry, StateKey, StateStore } from "../state-store.ts";
+import { decodeValue, encodeValue } from "../state-value.ts";
 import type { Gate } from "./gate.ts";
 import type { Ended, Job } from "./job.ts";
 
@@ -215,9 +216,9 @@ function refuse({ message }: Job, current: StateEntry | undefined): Ended {
 }
 
 function encode(record: FireRecord): Uint8Array {
-  return Buffer.from(JSON.stringify(record));
+  return encodeValue(record);
 }
 
 function decode({ value }: StateEntry): FireRecord {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as FireRecord;
+  return decodeValue(value);
 }

@@ -4,6 +4,7 @@ import type { Logger } from "../logger.ts";
 import type { StoredOutcome } from "../outcome.ts";
 import { signedUntil } from "../protection/signed-message.ts";
 import type { StateEntry, StateKey, StateStore } from "../state-store.ts";
+import { decodeValue, encodeValue } from "../state-value.ts";
 import type { Gate } from "./gate.ts";
 import { type Ended, type Job, runKey } from "./job.ts";
 import { persist } from "./persist.ts";
@@ -64,7 +65,7 @@ function createSharedGuard({
     const key = endingKey(job.message.id);
     try {
       const entry = await reads.add(key);
-      const ending = entry === undefined ? undefined : (JSON.parse(Buffer.from(entry.value).toString()) as Ending);
+      const ending = entry === undefined ? undefined : decodeValue<Ending>(entry.value);
       if (ending === undefined || ending.run < job.message.run) return undefined;
       untils.delete(job.key);
       return endAgain(job, ending);
@@ -86,7 +87,7 @@ function createSharedGuard({
       const until = untils.get(runKey({ id, run }));
       if (until === undefined || until <= Date.now()) return;
       const key = endingKey(id);
-      const value = Buffer.from(JSON.stringify({ run, status }));
+      const value = encodeValue({ run, status });
       try {
         await persist(() => state.put([{ key, value, ttl: until - Date.now() }]), patience);
       } catch (error) {
