@@ -92,8 +92,10 @@ class CancelRound {
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<readonly CancelStatus[]> {
-    const found = await inLanes(targets, (target) => this.#find(target));
-    const outcomes = await this.#outcomes(targets);
+    const [found, outcomes] = await Promise.all([
+      inLanes(targets, (target) => this.#find(target)),
+      this.#outcomes(targets),
+    ]);
     const runs = targets.map((_, index) => openRun(outcomes[index], found[index]?.entry));
     const open = targets.flatMap((target, index) => {
       const run = runs[index];
@@ -123,9 +125,11 @@ class CancelRound {
     const { admin } = broker;
     if (admin === undefined || (queue === undefined && !canInspect(broker, "queues"))) return undefined;
     for (const name of queue === undefined ? await admin.queues() : [queue]) {
-      for (const section of openSections) {
-        if (!canInspect(broker, section)) continue;
-        const entry = await admin.read(name, section, id);
+      const sections = openSections.filter((section) => canInspect(broker, section));
+      // At once: what runs does not hear of its cancellation before the answers are here.
+      const entries = await Promise.all(sections.map((section) => admin.read(name, section, id)));
+      for (const [index, section] of sections.entries()) {
+        const entry = entries[index];
         if (entry !== undefined) return { entry, queue: name, section };
       }
     }

@@ -8,6 +8,7 @@ import { type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import { createInputDiscarder, type DiscardParts } from "./discard-input.ts";
 import type { Executor } from "./executor.ts";
+import { endUnrun } from "./executors/aborts.ts";
 import { type Admission, confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
@@ -235,21 +236,20 @@ export class Conveyor {
   }
 
   #park(job: Job, parked: Parked): void {
-    // What was lost or must stop meanwhile never begins to wait.
-    if (job.aborted !== undefined || this.#isStopping) {
-      parked.withdraw();
-      void this.#finish(job, { kind: job.aborted?.code === "LEASE_LOST" ? "leaseLost" : "stopping" });
-      return;
-    }
-    this.#parking.park(job, parked);
+    const over = endUnrun(job, this.#isStopping);
+    if (over === undefined) return this.#parking.park(job, parked);
+    parked.withdraw();
+    void this.#finish(job, over);
   }
 
   #execute(job: Job): Promise<void> {
-    if (job.options.acknowledge !== "received") return this.#run(job);
+    if (job.options.acknowledge !== "received" || endUnrun(job, this.#isStopping) !== undefined) return this.#run(job);
     return this.#acknowledgeFirst(job).then((isOurs) => (isOurs ? this.#run(job) : this.#underWay.end()));
   }
 
   #run(job: Job): Promise<void> {
+    const over = endUnrun(job, this.#isStopping && !job.isAcknowledged);
+    if (over !== undefined) return this.#finish(job, over);
     const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
     if (sendsAhead) job.slots = concurrency;
     job.startedAt = Date.now();
@@ -281,9 +281,8 @@ export class Conveyor {
   }
 
   async #acknowledgeFirst(job: Job): Promise<boolean> {
-    const result = await this.#settler.settle({ kind: "ack", delivery: job.delivery });
+    job.isAcknowledged = (await this.#settler.settle({ kind: "ack", delivery: job.delivery })) === "settled";
     this.#lane.forget(job.delivery);
-    job.isAcknowledged = result === "settled";
     if (!job.isAcknowledged) this.#forget(job);
     return job.isAcknowledged;
   }

@@ -1,3 +1,4 @@
+import { endUnrun } from "./executors/aborts.ts";
 import type { Parked } from "./gate.ts";
 import type { Ended, Job } from "./job.ts";
 
@@ -13,7 +14,7 @@ export class ParkedJob implements Parked {
   #resolve: ((ended: Ended | undefined) => void) | undefined;
   #crowdedSince: number | undefined;
   #isOut = false;
-  readonly #onAbort = (): void => this.end(endAborted(this.job));
+  readonly #onAbort = (): void => this.end(endUnrun(this.job, true));
 
   constructor(job: Job, parts: ParkedJobParts) {
     this.job = job;
@@ -77,15 +78,4 @@ interface ParkedJobParts {
   readonly onOut: () => void;
   /** Called when it will not start; also after it was let in and had not started. */
   readonly onGone: (job: Job) => void;
-}
-
-function endAborted({ aborted }: Job): Ended {
-  switch (aborted?.code) {
-    case "LEASE_LOST":
-      return { kind: "leaseLost" };
-    case "TASK_CANCELLED":
-      return { kind: "cancelled", code: "TASK_CANCELLED", reason: aborted.message };
-    default:
-      return { kind: "stopping" };
-  }
 }

@@ -1,4 +1,5 @@
 import type { Connections } from "../connections.ts";
+import { canInspect } from "../inspection.ts";
 import { Cancellations } from "./cancellations.ts";
 import { type FireParts, Fires } from "./fires.ts";
 import type { Gate } from "./gate.ts";
@@ -9,10 +10,15 @@ export function openStateGates(
   parts: Omit<FireParts, "state">,
 ): { readonly gates: readonly Gate[]; readonly stop: () => Promise<void> } {
   if (state === undefined) return { gates: [], stop: async () => undefined };
-  const cancellations = new Cancellations({ ...parts, state, isAskedEachTime: broker.admin === undefined });
+  const cancellations = new Cancellations({ ...parts, state, isAskedEachTime: !canTakeBack(broker) });
   const fires = new Fires({ ...parts, state });
   return {
     gates: [cancellations, fires],
     stop: async () => void (await Promise.all([cancellations.stop(), fires.stop()])),
   };
+}
+
+/** A broker that looks into dead letters alone cannot take back what waits. */
+function canTakeBack(broker: Connections["broker"]): boolean {
+  return canInspect(broker, "ready") && canInspect(broker, "delayed");
 }

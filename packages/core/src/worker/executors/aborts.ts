@@ -33,7 +33,12 @@ export function endAborted({ aborted }: Job): Ended | undefined {
   }
 }
 
-/** The same once the handler has ended by itself. */
+/** How a job ends before it starts: what was cancelled or lost neither starts nor begins to wait, and at a stop nothing does. */
+export function endUnrun(job: Job, isStopping: boolean): Ended | undefined {
+  return job.aborted === undefined && !isStopping ? undefined : (endAborted(job) ?? { kind: "stopping" });
+}
+
+/** How a job ended whose signal aborted, once the handler has ended by itself. */
 export function endOverruled(job: Job): Ended | undefined {
   return findFailure(job) === undefined ? undefined : endAborted(job);
 }
