@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { FailTask } from "../../errors.ts";
 import { monotonicNow } from "../../lifecycle.ts";
 import type { ResolvedLimit } from "../../limit.ts";
+import { keySegment } from "../../state-segment.ts";
 import type { StateStore } from "../../state-store.ts";
 import type { Admission, Gate } from "../gate.ts";
 import type { Job } from "../job.ts";
@@ -22,8 +22,6 @@ const interval = 10;
 const thoroughInterval = 50;
 /** Milliseconds that a place is believed to be taken, before one was. */
 const firstHolding = 20;
-/** Longer keys go into the state store as their hash. */
-const longestKey = 100;
 
 /** Lets jobs in as the `limit` of their task allows, over all workers. For one queue of one worker. */
 export function createLimitGate(parts: LimitGateParts): Gate {
@@ -35,7 +33,7 @@ class LimitGate implements Gate {
   readonly #keys = new Map<string, LimitedKey>();
   readonly #keyOf = new Map<Job, string>();
   readonly #holdings = new Map<string, Holding>();
-  readonly #room: Room = { parked: 0, asking: 0 };
+  readonly #room: Room = { parked: 0, keys: 0, asking: 0, yield: 1 };
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
   #thorough = 0;
@@ -140,5 +138,5 @@ function segmentOf(limit: ResolvedLimit, { input, message }: Job): string {
   if (typeof key !== "string") {
     throw new FailTask(`The key of the limit of ${message.task}: expected a string, got ${typeof key}.`);
   }
-  return key.length <= longestKey ? `k:${key}` : `h:${createHash("sha256").update(key).digest("base64url")}`;
+  return keySegment(key);
 }

@@ -18,10 +18,15 @@ export interface LimitedKeyParts {
   readonly onError: (error: unknown) => void;
 }
 
-/** What the keys of one queue share: how many jobs wait in this worker, and for how many a start is being asked. */
+/** What the keys of one queue share. */
 export interface Room {
+  /** How many jobs wait in this worker, and of how many keys. */
   parked: number;
+  keys: number;
+  /** How many are likely to be let in by what is being asked. */
   asking: number;
+  /** The share of those asked for that is let in: a mean that forgets. */
+  yield: number;
 }
 
 /** For how long tasks of a limit have their places, in milliseconds: a mean that forgets. */
@@ -44,6 +49,10 @@ interface Fresh {
 const mostParked = { ofKey: 100, inAll: 1_000 };
 /** Milliseconds for which a worker keeps a place for its own jobs, before others may have it. */
 const longestKeeping = 5_000;
+/** Of those asked for, the share that is thought to be let in, at least. */
+const leastYield = 0.05;
+/** Milliseconds between two questions in vain for places, over all keys that wait in this worker. */
+const askingInterval = 10;
 /** Milliseconds until a store that did not answer is asked again. */
 const afterError = 500;
 /** Milliseconds after which a task comes back at most: by the rate; by others' durations, which are guesses; in vain before. */
@@ -60,6 +69,8 @@ export class LimitedKey {
   /** Places that wait for a start. */
   #spare: Place[] = [];
   #isAsking = false;
+  /** Whether the last question brought fewer starts than there were places for. */
+  #lacksStarts = false;
 
   constructor(parts: LimitedKeyParts) {
     this.#parts = parts;
@@ -118,21 +129,28 @@ export class LimitedKey {
 
   /** Whether there is use in asking. */
   #isOpen(now: number): boolean {
-    return this.#startsPatience.isOver(now) && (this.#spare.length > 0 || this.#placesPatience.isOver(now));
+    if (!this.#startsPatience.isOver(now)) return false;
+    return this.#spare.length > 0 || (this.#most() > 0 && this.#placesPatience.isOver(now));
   }
 
-  /** How many of those who wait here would find a slot. */
+  /** How many of those who wait here would find a slot, and may be let in at once. */
   #callable(): number {
     const { room } = this.#parts;
+    const most = this.#most();
     let count = 0;
     let free: number | undefined;
     for (const parked of this.#parked) {
       if (parked.room === undefined) continue;
       free ??= parked.room() - room.asking;
-      if (count >= free) break;
+      if (count >= free || count >= most) break;
       count += 1;
     }
     return count;
+  }
+
+  /** How many more the limit could let in here, if it were all this worker's. */
+  #most(): number {
+    return (this.#parts.limit.concurrency ?? Number.POSITIVE_INFINITY) - this.#held.size;
   }
 
   #ask(): void {
@@ -162,24 +180,31 @@ export class LimitedKey {
     const called = this.#callable();
     const wanted = called + this.#fresh.length;
     if (wanted === 0 || !this.#isOpen(monotonicNow())) return false;
-    room.asking += called;
+    // Most questions are in vain where many workers ask: what one key hopes for must not silence all others.
+    const likely = called * room.yield;
+    let letIn = 0;
+    room.asking += likely;
     try {
       await this.#takePlaces(wanted);
       const hoped = Math.min(wanted, this.#spare.length);
       if (hoped === 0) return false;
       const starts = await permits.takeStarts(hoped);
+      letIn = starts.length;
+      this.#lacksStarts = letIn < hoped;
       this.#startsPatience.waitFor(0);
-      if (starts.length < hoped)
-        this.#startsPatience.wait(starts.length > 0, this.#rangeOfStarts(), permits.nextEnd + 2);
+      if (this.#lacksStarts) this.#startsPatience.wait(letIn > 0, this.#rangeOfStarts(), permits.nextEnd + 2);
       for (const start of starts) this.#letIn(start);
-      return starts.length === hoped;
+      return letIn === hoped;
     } finally {
-      room.asking -= called;
+      room.asking -= likely;
+      room.yield += (Math.max(leastYield, letIn / wanted) - room.yield) / 16;
     }
   }
 
   async #takePlaces(wanted: number): Promise<void> {
-    const more = wanted - this.#spare.length;
+    // More places are of no use while a place waits for a start.
+    if (this.#spare.length > 0 && this.#lacksStarts) return;
+    const more = Math.min(wanted, this.#most()) - this.#spare.length;
     if (more <= 0 || !this.#placesPatience.isOver()) return;
     const names = await this.#parts.permits.takePlaces(more);
     const since = monotonicNow();
@@ -233,8 +258,10 @@ export class LimitedKey {
     const onOut = (): void => {
       room.parked -= 1;
       this.#parked.delete(parked);
+      if (this.#parked.size === 0) room.keys -= 1;
     };
     const parked = new ParkedJob(job, { onOut, onGone });
+    if (this.#parked.size === 0) room.keys += 1;
     room.parked += 1;
     this.#parked.add(parked);
     return parked;
@@ -274,14 +301,22 @@ export class LimitedKey {
     return Math.min(byRate, limit.concurrency / Math.max(1, holding.mean, age / Math.max(1, this.#held.size)));
   }
 
+  /** A place that comes free is not left alone for long beside the time it is held, unless many keys ask for one. */
   #rangeOfPlaces(): PatienceRange {
-    const { mean } = this.#parts.holding;
-    return { shortest: between(20, mean / 2, 1_000), longest: between(500, mean / 2, 5_000) };
+    const { holding, room } = this.#parts;
+    const soon = Math.max(4 * holding.mean, askingInterval * room.keys);
+    const longest = Math.min(between(500, holding.mean / 2, 5_000), Math.max(50, soon));
+    return { shortest: between(20, holding.mean / 2, 1_000), longest };
   }
 
+  /** Whoever has a place has few rivals for a start, or none: it asks about as often as one comes free. */
   #rangeOfStarts(): PatienceRange {
-    const per = this.#parts.limit.rate?.per ?? 0;
-    return { shortest: between(10, per / 10, 1_000), longest: between(500, per / 2, 5_000) };
+    const { rate, concurrency } = this.#parts.limit;
+    const { per, limit } = rate ?? { per: 0, limit: 1 };
+    const wide = { shortest: between(10, per / 10, 1_000), longest: between(500, per / 2, 5_000) };
+    if (concurrency === undefined) return wide;
+    const pace = between(10, per / limit, wide.longest);
+    return { shortest: Math.min(wide.shortest, pace / 2), longest: Math.min(wide.longest, 2 * pace) };
   }
 }
 
