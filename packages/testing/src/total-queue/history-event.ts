@@ -7,6 +7,7 @@ import { testingError } from "../testing-error.ts";
  * - `acknowledged`: the call said that it is enqueued. From here on it must not be lost.
  * - `unknown`: the call could not say. It may be enqueued or not.
  * - `started`: a handler began.
+ * - `aborted`: a handler that runs saw its signal abort.
  * - `executed`: a handler came to its end, for success or for failure that is final.
  * - `stored`: its outcome was stored.
  * - `cancelled`: it ended without a handler, because it was cancelled or had expired.
@@ -19,6 +20,7 @@ const historyEventNames = [
   "acknowledged",
   "unknown",
   "started",
+  "aborted",
   "executed",
   "stored",
   "cancelled",

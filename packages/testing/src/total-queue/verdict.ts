@@ -62,6 +62,7 @@ function countByName(events: Iterable<HistoryEvent>): Times {
     acknowledged: new Map(),
     unknown: new Map(),
     started: new Map(),
+    aborted: new Map(),
     executed: new Map(),
     stored: new Map(),
     cancelled: new Map(),

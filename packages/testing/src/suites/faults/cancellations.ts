@@ -1,123 +1,127 @@
-import { type Handle, monotonicNow, type Outcome } from "@taskferry/core";
+import type { Handle, WorkerEvent } from "@taskferry/core";
 import { expect } from "vitest";
-import { assertTotalQueue, readHistory } from "../../total-queue/check-history.ts";
-import { type HistoryWriter, openHistory } from "../../total-queue/history-writer.ts";
-import { elapse } from "../patience.ts";
-import type { FaultScene, RunningWorker } from "./fault-scene.ts";
+import { assertTotalQueue } from "../../total-queue/check-history.ts";
+import { openHistory } from "../../total-queue/history-writer.ts";
+import { expectSignals, signalLimit } from "./cancelled-runs.ts";
+import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
-import { spread } from "./programs/messages.ts";
-import { unsteady, work } from "./programs/tasks.ts";
+import { HeardWorker } from "./heard-worker.ts";
+import { deaf, work } from "./programs/tasks.ts";
+import { cancelAtRandom } from "./random-cancellations.ts";
+
+const needs = ["state", "at-least-once", "redelivery", "delay"] as const;
 
 export const cancellationsTopic: FaultTopic = {
   name: "cancel",
-  needs: ["processes", "state", "at-least-once", "redelivery", "delay"],
+  needs,
   rules: [
-    { name: "of what runs in another process reaches its signal", check: whatRuns },
+    {
+      name: "of what runs reaches its signal within 500 ms; by force it stands at once, and ends what does not listen",
+      check: whatRuns,
+    },
     {
       name: "at random moments, while workers are killed, leaves each task one terminal state, and starts none that was cancelled before",
-      check: atRandom,
+      check: cancelAtRandom,
+    },
+  ],
+};
+
+export const unheardCancellationsTopic: FaultTopic = {
+  name: "cancel unheard",
+  needs: [...needs, "processes", "server"],
+  rules: [
+    {
+      name: "of what runs in a worker that is cut off reaches its signal within a heartbeat of its connection",
+      check: cutOff,
     },
   ],
 };
 
 const long = 60_000;
+const count = 20;
+/** Milliseconds that a handler has after it was cancelled by force. */
+const grace = 300;
 
+interface Running {
+  readonly worker: HeardWorker;
+  readonly handles: readonly Handle[];
+}
+
+/** Half of them end by themselves, the other half does not listen and is given up. */
 async function whatRuns(scene: FaultScene): Promise<void> {
-  const count = 20;
-  const client = await scene.client();
-  const worker = await scene.startWorker({ concurrency: count });
+  const { worker, handles } = await startLong(scene, { deaf: count / 2 });
+  const [stubborn, willing] = [handles.slice(0, count / 2), handles.slice(count / 2)];
+  const since = Date.now();
+  const graceful = Promise.all(willing.map((handle) => handle.cancel("enough")));
+  const answers = await Promise.all(stubborn.map((handle) => handle.cancel("now", { mode: "force", grace })));
+  expect(new Set(answers)).toEqual(new Set(["finished"]));
+  const standing = await Promise.all(stubborn.map((handle) => handle.get()));
+  expect(new Set(standing.map(({ status }) => status)), "by force, at once").toEqual(new Set(["cancelled"]));
+  await graceful;
+  await expectAllCancelled(handles);
+  const outcomes = Date.now() - since;
+  await worker.heard("task.abandoned", count / 2, scene.patience);
+  const abandoned = Math.max(
+    ...worker.events.filter(({ type }) => type === "task.abandoned").map(({ at }) => at - since),
+  );
+  expect(abandoned, "milliseconds until the last is given up").toBeLessThanOrEqual(grace + signalLimit);
+  const latest = await expectSignals(scene, { ids: handles.map(({ id }) => id), since, limit: signalLimit });
+  await worker.heard("task.cancelled", count, scene.patience);
+  await scene.expectDepth({ dead: 0 });
+  await worker.stop();
+  scene.report(await assertTotalQueue(scene.history, { repeats: 0 }), {
+    "milliseconds to the last signal": latest,
+    "milliseconds to the last outcome": outcomes,
+    "milliseconds until the last is given up": abandoned,
+  });
+}
+
+const lease = 6_000;
+const heartbeat = lease / 3;
+
+/** Nothing is pushed to a worker without connections; once it has them again, its heartbeat reads what it missed. */
+async function cutOff(scene: FaultScene): Promise<void> {
+  const { worker, handles } = await startLong(scene, { lease });
+  scene.proxy.use("refuse");
+  scene.proxy.reset();
+  await Promise.all(handles.map((handle) => handle.cancel("enough")));
+  const isConnected = (event: WorkerEvent): boolean => event.type === "broker" && event.event.type === "connected";
+  const connected = worker.next("the worker to be connected again", isConnected, scene.patience);
+  scene.proxy.use("pass");
+  await connected;
+  const since = Date.now();
+  await expectAllCancelled(handles);
+  const latest = await expectSignals(scene, {
+    ids: handles.map(({ id }) => id),
+    since,
+    limit: heartbeat + signalLimit,
+  });
+  await scene.expectDepth({ dead: 0 });
+  await worker.stop();
+  scene.report(await assertTotalQueue(scene.history, { repeats: 0 }), {
+    "milliseconds from the connection to the last signal": latest,
+  });
+}
+
+/** Tasks that run in one worker for as long as the test takes. */
+async function startLong(
+  scene: FaultScene,
+  { deaf: stubborn = 0, ...settings }: { readonly deaf?: number; readonly lease?: number },
+): Promise<Running> {
+  const client = await scene.sharedClient();
+  const worker = await HeardWorker.start(scene, { concurrency: count, ...settings });
   using history = openHistory(scene.history, "canceller");
   const ids = Array.from({ length: count }, (_, index) => `long-${index}`);
   for (const id of ids) history.record("attempted", id);
-  const handles = await Promise.all(ids.map((id) => client.enqueue(work, long, { id, queue: scene.queue })));
-  for (const id of ids) history.record("acknowledged", id);
-  await untilStarted(scene, count);
-  const since = monotonicNow();
-  await Promise.all(handles.map((handle) => handle.cancel("enough")));
-  const outcomes = await Promise.all(handles.map((handle) => handle.outcome({ timeout: long / 2 })));
-  const took = monotonicNow() - since;
-  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["cancelled"]));
-  await scene.expectDepth({ dead: 0 });
-  await scene.stopWorker(worker);
-  scene.report(await assertTotalQueue(scene.history, { repeats: 0 }), { "milliseconds to the last outcome": took });
-}
-
-async function untilStarted(scene: FaultScene, count: number): Promise<void> {
-  for (;;) {
-    const started = (await readHistory(scene.history)).filter(({ event }) => event === "started");
-    if (started.length >= count) return;
-    await elapse(20);
-  }
-}
-
-interface Cancelled {
-  readonly id: string;
-  readonly outcome: Outcome;
-  /** Epoch milliseconds when `cancel` had answered that it is over; `undefined` when it could not say, or was not asked. */
-  readonly overAt: number | undefined;
-}
-
-async function atRandom(scene: FaultScene): Promise<void> {
-  const { count, kills, over } = scene.scale.cancellations;
-  using history = openHistory(scene.history, "canceller");
-  const workers = await Promise.all([scene.startWorker(), scene.startWorker()]);
-  const killing = killNowAndThen(scene, workers, { kills, over });
-  const tasks = await Promise.all(
-    Array.from({ length: count }, (_, index) => playOne(scene, index, { history, over })),
+  const handles = await Promise.all(
+    ids.map((id, index) => client.enqueue(index < stubborn ? deaf : work, long, { id, queue: scene.queue })),
   );
-  await killing;
-  await scene.expectDepth({ dead: 0 });
-  await Promise.all(workers.map((worker) => scene.stopWorker(worker)));
-  const verdict = await assertTotalQueue(scene.history, { repeats: count });
-  const events = await readHistory(scene.history);
-  for (const { id, outcome, overAt } of tasks) {
-    if (outcome.status === "failed")
-      throw new Error(`Expected ${id} to succeed or be cancelled: ${outcome.error.message}`);
-    if (overAt === undefined || outcome.status !== "cancelled") continue;
-    const late = events.filter((event) => event.id === id && event.event === "started" && event.at > overAt);
-    expect(late, `starts of ${id} after it was cancelled`).toEqual([]);
-  }
-  const client = await scene.client();
-  for (const { id, outcome } of tasks) {
-    expect(await client.handle(work, id, { queue: scene.queue }).get(), "the outcome, read again").toEqual(outcome);
-  }
-  const cancelled = tasks.filter(({ outcome }) => outcome.status === "cancelled").length;
-  expect(cancelled, "tasks that were cancelled").toBeGreaterThan(0);
-  scene.report(verdict, { cancelled, kills });
+  for (const id of ids) history.record("acknowledged", id);
+  await worker.heard("task.started", count, scene.patience);
+  return { worker, handles };
 }
 
-/** One task: some wait, some fail before they succeed, some are left alone. */
-async function playOne(
-  scene: FaultScene,
-  index: number,
-  { history, over }: { readonly history: HistoryWriter; readonly over: number },
-): Promise<Cancelled> {
-  const client = await scene.sharedClient();
-  const id = `random-${index}`;
-  await elapse(spread([0, over], index));
-  history.record("attempted", id);
-  const task = index % 4 === 1 ? unsteady : work;
-  const delay = index % 3 === 0 ? spread([10, 1_000], index) : undefined;
-  const options = { id, queue: scene.queue, ...(delay !== undefined && { delay }) };
-  const handle: Handle = await client.enqueue(task, spread([5, 300], index), options);
-  history.record("acknowledged", id);
-  if (index % 5 === 4) return { id, outcome: await handle.outcome(), overAt: undefined };
-  await elapse(spread([0, 700], index + 3));
-  const answer = await handle.cancel(`cancelled ${index}`);
-  const overAt = answer === "finished" ? Date.now() : undefined;
-  const outcome = await handle.outcome();
-  if (outcome.status === "cancelled") history.record("cancelled", id);
-  return { id, outcome, overAt };
-}
-
-async function killNowAndThen(
-  scene: FaultScene,
-  workers: RunningWorker[],
-  { kills, over }: { readonly kills: number; readonly over: number },
-): Promise<void> {
-  for (let kill = 0; kill < kills; kill += 1) {
-    await elapse(over / kills);
-    await workers[kill % 2]?.process.kill();
-    workers[kill % 2] = await scene.startWorker();
-  }
+async function expectAllCancelled(handles: readonly Handle[]): Promise<void> {
+  const outcomes = await Promise.all(handles.map((handle) => handle.outcome({ timeout: long / 2 })));
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["cancelled"]));
 }

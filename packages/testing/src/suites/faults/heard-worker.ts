@@ -9,12 +9,28 @@ import type { WorkerSettings } from "./programs/settings.ts";
 /** A worker whose every event the test hears. */
 export class HeardWorker {
   readonly events: WorkerEvent[] = [];
-  readonly #waiters = new Waiters<number>();
+  readonly #waiters = new Waiters<WorkerEvent>();
+  readonly #onEvent: (event: WorkerEvent) => void;
   #stop: () => Promise<void> = async () => undefined;
+  #kill: () => Promise<unknown> = async () => undefined;
+  #historyPath = "";
+
+  private constructor(onEvent: (event: WorkerEvent) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  /** The file of its history. */
+  get historyPath(): string {
+    return this.#historyPath;
+  }
 
   /** In a process of its own; or in the test's, where one process holds it all. */
-  static async start(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<HeardWorker> {
-    const worker = new HeardWorker();
+  static async start(
+    scene: FaultScene,
+    settings: Partial<WorkerSettings>,
+    onEvent: (event: WorkerEvent) => void = () => undefined,
+  ): Promise<HeardWorker> {
+    const worker = new HeardWorker(onEvent);
     if (scene.subject.module === undefined) await worker.#startHere(scene, settings);
     else await worker.#startThere(scene, settings);
     return worker;
@@ -36,8 +52,18 @@ export class HeardWorker {
     }
   }
 
+  /** Resolves with the next event that fits. */
+  next(what: string, fits: (event: WorkerEvent) => boolean, options: WaitOptions): Promise<WorkerEvent> {
+    return this.#waiters.wait(what, fits, options);
+  }
+
   stop(): Promise<void> {
     return this.#stop();
+  }
+
+  /** By SIGKILL. What shares the test's process cannot be: it is stopped as by a second signal, and waits for no handler. */
+  async kill(): Promise<void> {
+    await this.#kill();
   }
 
   #counts(): Readonly<Record<string, number>> {
@@ -47,11 +73,13 @@ export class HeardWorker {
 
   #hear(event: WorkerEvent): void {
     this.events.push(event);
-    this.#waiters.announce(this.events.length);
+    this.#onEvent(event);
+    this.#waiters.announce(event);
   }
 
   async #startHere(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<void> {
     const history = openHistory(scene.history, "worker");
+    this.#historyPath = history.path;
     const worker = createFaultWorker(scene.workerSettings(settings), {
       configure: scene.subject.configure,
       history,
@@ -59,17 +87,21 @@ export class HeardWorker {
       onExecuted: () => scene.executions.add(),
       onEvent: (event) => this.#hear(event),
     });
-    this.#stop = async () => {
-      await worker.stop();
+    const end = async (options: { readonly timeout?: number }): Promise<void> => {
+      await worker.stop(options);
       history.close();
     };
+    this.#stop = () => end({});
+    this.#kill = () => end({ timeout: 0 });
     scene.defer(this.#stop);
     await worker.start();
   }
 
   async #startThere(scene: FaultScene, settings: Partial<WorkerSettings>): Promise<void> {
     const running = await scene.startWorker({ ...settings, tellsEvents: true });
+    this.#historyPath = running.historyPath;
     this.#stop = () => scene.stopWorker(running);
+    this.#kill = () => running.process.kill();
     const listen = async (): Promise<void> => {
       for (;;) {
         const [told] = await Promise.allSettled([running.process.waitFor("event")]);

@@ -1,5 +1,5 @@
 import { badInputTopic } from "./bad-input.ts";
-import { cancellationsTopic } from "./cancellations.ts";
+import { cancellationsTopic, unheardCancellationsTopic } from "./cancellations.ts";
 import { crashesTopic } from "./crashes.ts";
 import { delaysTopic } from "./delays.ts";
 import { fairnessTopic } from "./fairness.ts";
@@ -28,6 +28,7 @@ export const faultTopics: readonly FaultTopic[] = [
   badInputTopic,
   shutdownTopic,
   cancellationsTopic,
+  unheardCancellationsTopic,
   workflowsTopic,
   schedulesTopic,
   fairnessTopic,

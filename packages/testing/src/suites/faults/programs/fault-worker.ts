@@ -11,7 +11,7 @@ import {
 import type { HistoryWriter } from "../../../total-queue/history-writer.ts";
 import type { Configure } from "../fault-place.ts";
 import type { WorkerSettings } from "./settings.ts";
-import { addUp, broken, crash, type Execution, increase, limited, sum, tick, unsteady, work } from "./tasks.ts";
+import { addUp, broken, crash, deaf, type Execution, increase, limited, sum, tick, unsteady, work } from "./tasks.ts";
 
 export interface FaultWorkerParts {
   readonly configure: Configure;
@@ -45,8 +45,14 @@ export function createFaultWorker(settings: WorkerSettings, parts: FaultWorkerPa
 }
 
 function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Handler[] {
+  const recordAbort = ({ id, signal }: HandlerContext): void => {
+    const record = (): void => history.record("aborted", id);
+    if (signal.aborted) record();
+    else signal.addEventListener("abort", record, { once: true });
+  };
   const run = async (milliseconds: number, context: HandlerContext): Promise<Execution> => {
     const { id, attempt, deliveryCount, signal } = context;
+    recordAbort(context);
     await wait(milliseconds, undefined, { signal });
     history.record("executed", id);
     onExecuted(id);
@@ -56,6 +62,12 @@ function createHandlers({ history, onExecuted }: FaultWorkerParts): readonly Han
     work.handler((milliseconds, context) => {
       history.record("started", context.id);
       return run(milliseconds, context);
+    }),
+    deaf.handler(async (milliseconds, context) => {
+      history.record("started", context.id);
+      recordAbort(context);
+      await wait(milliseconds, undefined, { ref: false });
+      return { pid: process.pid, attempt: context.attempt, deliveryCount: context.deliveryCount };
     }),
     unsteady.handler((milliseconds, context) => {
       history.record("started", context.id);

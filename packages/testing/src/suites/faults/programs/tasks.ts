@@ -10,7 +10,10 @@ export interface Execution {
 /** Takes so many milliseconds. */
 export const work = defineTask<number, Execution>("faults.work");
 
-/** The same, after two failures. */
+/** The same, whatever its signal says. */
+export const deaf = defineTask<number, Execution>("faults.deaf");
+
+/** As `work`, after two failures. */
 export const unsteady = defineTask<number, Execution>("faults.unsteady", {
   retry: { attempts: 3, backoff: { from: "200ms", to: "400ms" } },
 });
