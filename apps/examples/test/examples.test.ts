@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 const root = join(import.meta.dirname, "..");
 
 describe("each example prints what it says", () => {
-  const names = ["hello", "retry", "cancel", "limits", "workflow", "schedule", "isolation"];
+  const names = ["hello", "retry", "cancel", "limits", "claim", "workflow", "schedule", "isolation"];
   const extensions = ["dependencies", "middlewares", "formats", "protected", "tracing", "metrics", "fastify"];
 
   test.each([...names, ...extensions])("%s", async (name) => {
