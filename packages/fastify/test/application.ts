@@ -21,6 +21,7 @@ export const open = { authorize: () => true };
 export async function serve(
   setUp: (app: FastifyInstance) => void,
   options: Partial<TaskferryOptions> = {},
+  { afterFirstStep = Promise.resolve() }: { readonly afterFirstStep?: Promise<void> } = {},
 ): Promise<Application> {
   const broker = memory();
   const worker = createWorker({
@@ -32,7 +33,7 @@ export async function serve(
       steps.handler(async (count, { progress }) => {
         for (let step = 1; step <= count; step += 1) {
           progress(step / count, `step ${step}`);
-          await new Promise((resolve) => setTimeout(resolve, 150));
+          await afterFirstStep;
         }
         return "all taken";
       }),

@@ -67,15 +67,24 @@ describe("GET /tasks/:id", () => {
 
 describe("GET /tasks/:id/events", () => {
   test("sends the progress, then the outcome, and ends; a browser that comes again is told to stop", async () => {
-    const { app, url } = await serve(nothing);
+    let goOn = nothing;
+    const afterFirstStep = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { app, url } = await serve(nothing, {}, { afterFirstStep });
     await app.tasks.enqueue(steps, 3, { id: "a" });
     const response = await fetch(`${url}/tasks/a/events`);
     expect(response.headers.get("content-type")).toBe("text/event-stream");
-    const events = await all(readEvents(response));
-    expect(events.at(-1)).toMatchObject({ event: "outcome", data: { status: "succeeded", result: "all taken" } });
-    const progress = events.slice(0, -1);
-    expect(progress.length).toBeGreaterThan(0);
-    expect(progress.at(-1)).toMatchObject({ event: "progress", data: { value: 1, note: "step 3" } });
+    const events: unknown[] = [];
+    for await (const event of readEvents(response)) {
+      events.push(event);
+      goOn();
+    }
+    expect(events).toMatchObject([
+      { event: "progress", data: { value: 1 / 3, note: "step 1" } },
+      { event: "progress", data: { value: 1, note: "step 3" } },
+      { event: "outcome", data: { status: "succeeded", result: "all taken" } },
+    ]);
     expect(await all(readEvents(await fetch(`${url}/tasks/a/events`)))).toMatchObject([
       { event: "progress" },
       { event: "outcome" },
