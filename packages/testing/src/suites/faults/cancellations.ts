@@ -58,7 +58,7 @@ async function whatRuns(scene: FaultScene): Promise<void> {
   const standing = await Promise.all(stubborn.map((handle) => handle.get()));
   expect(new Set(standing.map(({ status }) => status)), "by force, at once").toEqual(new Set(["cancelled"]));
   await graceful;
-  await expectAllCancelled(handles);
+  await expectAllCancelled(scene, handles);
   const outcomes = Date.now() - since;
   await worker.heard("task.abandoned", count / 2, scene.patience);
   const abandoned = Math.max(
@@ -90,7 +90,7 @@ async function cutOff(scene: FaultScene): Promise<void> {
   scene.proxy.use("pass");
   await connected;
   const since = Date.now();
-  await expectAllCancelled(handles);
+  await expectAllCancelled(scene, handles);
   const latest = await expectSignals(scene, {
     ids: handles.map(({ id }) => id),
     since,
@@ -121,7 +121,10 @@ async function startLong(
   return { worker, handles };
 }
 
-async function expectAllCancelled(handles: readonly Handle[]): Promise<void> {
+/** Who waits is told of each. A worker that lost its connection meanwhile may not be. */
+async function expectAllCancelled(scene: FaultScene, handles: readonly Handle[]): Promise<void> {
   const outcomes = await Promise.all(handles.map((handle) => handle.outcome({ timeout: long / 2 })));
   expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["cancelled"]));
+  using history = openHistory(scene.history, "waiting");
+  for (const { id } of handles) history.record("cancelled", id);
 }
