@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { ClosedError, monotonicNow, parseDuration, type TaskferryError } from "@taskferry/core";
-import { addressOf, Backoff, createNatsConnection } from "./driver.ts";
+import { addressOf, Backoff, createNatsConnection, longestPauseAfter } from "./driver.ts";
 import { Exchange, type Replies, type Request } from "./exchange.ts";
 import { denied, isDenied, unavailable } from "./faults.ts";
 import type { NatsConnectionOptions } from "./options.ts";
@@ -16,6 +16,8 @@ export interface ConnectionParts {
 /** Milliseconds between looks whether a connection is alive on which nothing is asked. */
 const slowestPulse = 1_000;
 const lastWord = 300;
+/** Milliseconds that others may take to notice that the server is back, beside their pauses between attempts. */
+const slowestNotice = 1_000;
 
 /** One connection to NATS that is opened, kept open through outages, and closed. */
 export class Connection {
@@ -35,6 +37,8 @@ export class Connection {
   #epoch = 0;
   #serverId: string | undefined;
   #restartedAt = Number.NEGATIVE_INFINITY;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #restsUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: NatsConnectionOptions, parts: ConnectionParts = {}) {
     this.#options = options;
@@ -73,6 +77,14 @@ export class Connection {
     // The driver may deliver from the new server before it tells that it has reconnected.
     this.#noteServer();
     return this.#restartedAt;
+  }
+
+  /**
+   * Until when others may not know yet that the server was started anew, by `monotonicNow()`. It has forgotten what it
+   * delivered just before it was killed: who takes it now runs what another still runs, and is about to store.
+   */
+  get restsUntil(): number {
+    return this.#restsUntil;
   }
 
   get inboxPrefix(): string | undefined {
@@ -208,12 +220,17 @@ export class Connection {
   #noteServer(): void {
     const serverId = this.#driver?.info?.server_id;
     if (serverId === undefined || serverId === this.#serverId) return;
-    if (this.#serverId !== undefined) this.#restartedAt = Date.now();
+    if (this.#serverId !== undefined) {
+      this.#restartedAt = Date.now();
+      const now = monotonicNow();
+      if (this.isAlone) this.#restsUntil = now + longestPauseAfter(now - this.#lostAt) + slowestNotice;
+    }
     this.#serverId = serverId;
   }
 
   #disconnected(error: Error | undefined): void {
     const was = this.#isConnected;
+    if (was) this.#lostAt = monotonicNow();
     this.#isConnected = false;
     this.pulse.stop();
     this.#exchange?.breakOff();

@@ -15,13 +15,17 @@ export class Backoff {
 
   next(): number {
     this.#since ??= monotonicNow();
-    const pause = Math.max(shortestPause, (monotonicNow() - this.#since) / 2);
-    return Math.min(longestPause, pause) * (0.5 + Math.random() / 2);
+    return longestPauseAfter(monotonicNow() - this.#since) * (0.5 + Math.random() / 2);
   }
 
   reset(): void {
     this.#since = undefined;
   }
+}
+
+/** The longest pause between two attempts after an outage of so many milliseconds. */
+export function longestPauseAfter(outage: number): number {
+  return Math.min(longestPause, Math.max(shortestPause, outage / 2));
 }
 
 /** Connects, and keeps connecting for ever once it has. */

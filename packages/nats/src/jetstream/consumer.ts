@@ -5,11 +5,11 @@ import {
   type Consumer,
   type Delivery,
   isTaskferryError,
+  monotonicNow,
   type Settlement,
   type SettleResult,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { within } from "../within.ts";
 import { toDelivery, tokenOf } from "./delivery.ts";
 import { Holdings } from "./holdings.ts";
 import type { Band } from "./layout.ts";
@@ -26,8 +26,8 @@ export interface JetStreamConsumerParts extends ConsumeOptions {
   readonly onClose: () => void;
 }
 
-/** Milliseconds for which an aborted take waits for what is on its way to it. */
-const lastWord = 300;
+/** Milliseconds for which what came while nobody takes is kept. */
+const longestWait = 100;
 
 /** Receives from one queue: pulls from its bands and buffers what comes. */
 export class JetStreamConsumer implements Consumer {
@@ -38,6 +38,8 @@ export class JetStreamConsumer implements Consumer {
   #state: "open" | "stopped" | "closed" = "open";
   #fault: unknown;
   #wake: (() => void) | undefined;
+  #isTaking = false;
+  #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: JetStreamConsumerParts) {
     const { connection, settler, lease } = parts;
@@ -75,9 +77,13 @@ export class JetStreamConsumer implements Consumer {
   async take(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     const onAbort = (): void => this.hear();
     signal.addEventListener("abort", onAbort, { once: true });
+    clearTimeout(this.#ageTimer);
+    this.#isTaking = true;
     try {
       return await this.#take(max, signal);
     } finally {
+      this.#isTaking = false;
+      this.#keepForAWhile();
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -118,6 +124,7 @@ export class JetStreamConsumer implements Consumer {
     if (this.#state === "closed") return;
     await this.stop();
     this.#state = "closed";
+    clearTimeout(this.#ageTimer);
     this.#holdings.end();
     this.#parts.connection.pulse.forget(this);
     this.hear();
@@ -138,9 +145,12 @@ export class JetStreamConsumer implements Consumer {
     const { connection, lease, window } = this.#parts;
     const leaseUntil = connection.pulse.freshSince + leaseWithin(source, lease);
     const delivery = toDelivery(message, source, { leaseUntil, restartedAt: connection.restartedAt });
+    // What a server delivers again that has lost its place is here already.
+    if (!source.isNew(tokenOf(delivery).sequence) && this.#holdings.hasOther(delivery)) return;
     if (this.#state === "open" && this.#holdings.owned + this.#holdings.buffered < window) {
       this.#holdings.buffer(delivery);
       this.hear();
+      if (!this.#isTaking) this.#keepForAWhile();
     } else {
       void this.#handBack([delivery]);
     }
@@ -165,18 +175,24 @@ export class JetStreamConsumer implements Consumer {
       const wanted = Math.min(max, this.#parts.window - this.#holdings.owned);
       if (wanted <= 0 || this.#state === "stopped") return [];
       if (signal.aborted) {
-        await within(this.#withdraw(), lastWord);
-        return this.#handOut(wanted);
+        // What is on its way to it comes, or does not, before anything else is done.
+        await Promise.all([...this.#sources.values()].map((source) => source.settled()));
+        const last = this.#handOut(wanted);
+        await this.#handBack(this.#holdings.emptyBuffer());
+        return last;
       }
       if (this.#fault !== undefined) throw this.#fault;
       const news = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      if (this.#parts.connection.isConnected) await this.#fetch(wanted);
+      const rest = this.#parts.connection.restsUntil - monotonicNow();
+      if (this.#parts.connection.isConnected && rest <= 0) await this.#fetch(wanted);
       const taken = this.#state === "open" ? this.#handOut(wanted) : [];
       if (taken.length > 0) return taken;
-      this.#waitAtServer();
+      if (rest <= 0) this.#waitAtServer();
+      const awakening = rest > 0 ? setTimeout(() => this.hear(), rest) : undefined;
       await news;
+      clearTimeout(awakening);
     }
   }
 
@@ -198,7 +214,6 @@ export class JetStreamConsumer implements Consumer {
       if (missing > 0 && only.hasMore && only.outstanding === 0) await only.fetch(missing);
       return;
     }
-    await this.#withdraw();
     await this.#fetchByTurns(wanted - this.#holdings.buffered);
     this.#holdings.sortBuffer((a, b) => bandOrder(b) - bandOrder(a));
   }
@@ -215,6 +230,13 @@ export class JetStreamConsumer implements Consumer {
         missing -= came;
       }
     }
+  }
+
+  /** What another band brings after a take may wait for the next one, but not for long. */
+  #keepForAWhile(): void {
+    clearTimeout(this.#ageTimer);
+    if (this.#holdings.buffered === 0 || this.#state !== "open") return;
+    this.#ageTimer = setTimeout(() => void this.#handBack(this.#holdings.emptyBuffer()), longestWait);
   }
 
   /** The first message wakes the take; it tells whether there are more. */

@@ -49,6 +49,18 @@ export class Holdings {
     return [...this.#owned.keys()].find(isMeant) ?? this.#buffer.find(isMeant);
   }
 
+  /** Whether the message of a delivery is here already, by an earlier delivery that still holds. */
+  hasOther(delivery: Delivery): boolean {
+    const { sequence, source, incarnation } = tokenOf(delivery);
+    const now = monotonicNow();
+    const isSame = (held: Delivery): boolean => {
+      const token = tokenOf(held);
+      const isOfSame = token.source === source && token.incarnation === incarnation && token.sequence === sequence;
+      return isOfSame && (held.leaseUntil ?? 0) > now;
+    };
+    return this.find(isSame) !== undefined;
+  }
+
   buffer(delivery: Delivery): void {
     this.#buffer.push(delivery);
   }

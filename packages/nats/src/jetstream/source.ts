@@ -4,6 +4,7 @@ import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
 import { nanoseconds } from "../streams.ts";
 import { within } from "../within.ts";
+import { readAckSubject } from "./delivery.ts";
 import type { Durable, DurableInfo } from "./durables.ts";
 
 export interface SourceParts {
@@ -24,8 +25,11 @@ interface Pull {
 }
 
 /** Milliseconds that a pull request waits at the server. A lost one is made again that much later at the latest. */
-const longestPull = 3_000;
+const longestPull = 1_000;
 const grace = 1_000;
+/** Milliseconds between the signs of life that the server owes to a request that waits. */
+const slowestSign = 500;
+const quickestSign = 50;
 
 /** One inbox for answers to pull requests, and the requests that are open there. */
 interface Line {
@@ -33,6 +37,8 @@ interface Line {
   readonly inbox: string;
   readonly subscription: Subscription;
   readonly pulls: Map<number, Pull>;
+  /** Called once no request is open. */
+  readonly onIdle: (() => void)[];
 }
 
 /** Pulls messages of one durable consumer. Counts what was asked for and has not come. */
@@ -46,6 +52,7 @@ export class Source {
   readonly #parts: SourceParts;
   #line: Line | undefined;
   #next = 0;
+  #newest = 0;
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
@@ -76,9 +83,17 @@ export class Source {
     if (this.created !== undefined && this.created !== created) {
       this.incarnation += 1;
       this.hasMore = true;
+      this.#newest = 0;
     }
     this.created = created;
     this.ackWait = config.ack_wait / nanoseconds;
+  }
+
+  /** Whether neither a message with this number in the stream nor a later one has come before. */
+  isNew(sequence: number): boolean {
+    if (sequence <= this.#newest) return false;
+    this.#newest = sequence;
+    return true;
   }
 
   /** To be told of a sign that the consumer of the server is not there. */
@@ -86,9 +101,17 @@ export class Source {
     this.#parts.onGone(this);
   }
 
-  /** Asks for up to `count` messages, to come within seconds. */
+  /**
+   * Asks for up to `count` messages, to come within seconds.
+   *
+   * Where the only request that waits is of somebody who is gone, servers up to 2.9 count a redelivery that nobody gets,
+   * and deliver once more what they delivered last. So a request is heard to its end, unless the process is killed; and
+   * with each sign of life that they owe, they look who is still there.
+   */
   pull(count: number): void {
-    this.#send({ open: count, until: monotonicNow() + longestPull + grace }, { expires: longestPull * nanoseconds });
+    const sign = Math.round(Math.max(quickestSign, Math.min(slowestSign, this.ackWait / 8)));
+    const pull = { open: count, until: monotonicNow() + longestPull + grace };
+    this.#send(pull, { expires: longestPull * nanoseconds, idle_heartbeat: sign * nanoseconds });
   }
 
   /** Asks for up to `count` messages that are there, and resolves to how many came. */
@@ -105,7 +128,15 @@ export class Source {
     });
   }
 
-  /** Asks for no more, and resolves once nothing can come that was asked for. */
+  /** Resolves once nothing can come that was asked for: after a second at the latest. */
+  async settled(): Promise<void> {
+    const line = this.#line;
+    const { isConnected, epoch } = this.#parts.connection;
+    if (line === undefined || line.pulls.size === 0 || line.epoch !== epoch || !isConnected) return;
+    await within(new Promise<void>((resolve) => void line.onIdle.push(resolve)), longestPull + grace);
+  }
+
+  /** Hears no more of what was asked for, and resolves once nothing of it can come. For the end. */
   async withdraw(): Promise<void> {
     const line = this.#line;
     if (line === undefined || (line.pulls.size === 0 && line.epoch === this.#parts.connection.epoch)) return;
@@ -135,18 +166,20 @@ export class Source {
     else if (this.#line !== undefined) return this.#line;
     const inbox = createInbox(connection.inboxPrefix);
     const pulls = new Map<number, Pull>();
+    const onIdle: (() => void)[] = [];
     const subscription = connection.driver.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
         if (error !== null) this.#parts.onGone(this);
-        else if (message.reply) this.#receive(message, pulls);
-        else this.#end(message, pulls);
+        else if (message.reply) this.#receive(message, line);
+        else this.#end(message, line);
       },
     });
-    this.#line = { epoch, inbox, subscription, pulls };
-    return this.#line;
+    const line = { epoch, inbox, subscription, pulls, onIdle };
+    this.#line = line;
+    return line;
   }
 
-  async #endLine({ epoch, subscription, pulls }: Line): Promise<void> {
+  async #endLine({ epoch, subscription, pulls, onIdle }: Line): Promise<void> {
     const { connection } = this.#parts;
     if (connection.isConnected && connection.epoch === epoch && !subscription.isClosed()) {
       // The server has let go of the requests before it answers the flush in here.
@@ -155,29 +188,36 @@ export class Source {
     if (!subscription.isClosed()) subscription.unsubscribe();
     for (const pull of pulls.values()) pull.onEnd?.();
     pulls.clear();
+    for (const tell of onIdle.splice(0)) tell();
   }
 
-  #receive(message: Msg, pulls: Map<number, Pull>): void {
-    this.hasMore = !message.reply?.endsWith(".0");
+  #receive(message: Msg, line: Line): void {
+    this.hasMore = mayHaveMore(message);
     this.#parts.onMessage(message, this);
-    for (const [number, pull] of pulls) {
+    for (const [number, pull] of line.pulls) {
       pull.open -= 1;
-      if (pull.open <= 0) endPull(pulls, number);
+      if (pull.open <= 0) endPull(line, number);
       return;
     }
   }
 
-  #end({ subject, headers }: Msg, pulls: Map<number, Pull>): void {
+  #end({ subject, headers }: Msg, line: Line): void {
     if (headers?.code === 100) return;
     this.hasMore = false;
-    endPull(pulls, Number(subject.slice(subject.lastIndexOf(".") + 1)));
+    endPull(line, Number(subject.slice(subject.lastIndexOf(".") + 1)));
     if (headers?.code === 503 || /deleted|not found/i.test(headers?.description ?? "")) this.#parts.onGone(this);
     this.#parts.onEnd();
   }
 }
 
-function endPull(pulls: Map<number, Pull>, number: number): void {
+/** By the count of what is pending, which leaves out what is to be delivered again. */
+function mayHaveMore({ reply = "" }: Msg): boolean {
+  return !reply.endsWith(".0") || readAckSubject(reply).delivered > 1;
+}
+
+function endPull({ pulls, onIdle }: Line, number: number): void {
   const pull = pulls.get(number);
   pulls.delete(number);
   pull?.onEnd?.();
+  if (pulls.size === 0) for (const tell of onIdle.splice(0)) tell();
 }
