@@ -30,6 +30,8 @@ const grace = 1_000;
 /** Milliseconds between the signs of life that the server owes to a request that waits. */
 const slowestSign = 500;
 const quickestSign = 50;
+/** Milliseconds that the server takes to write down that a consumer was made. */
+const slowestNote = 1_000;
 
 /** One inbox for answers to pull requests, and the requests that are open there. */
 interface Line {
@@ -46,6 +48,7 @@ export class Source {
   readonly durable: Durable;
   /** Which of the consumers of that name on the server it is: a new one after it was deleted. */
   incarnation = 0;
+  /** When the server first said that this one was made. */
   created: string | undefined;
   /** Milliseconds after which the server delivers again what is not acknowledged. */
   ackWait = 0;
@@ -53,6 +56,7 @@ export class Source {
   #line: Line | undefined;
   #next = 0;
   #newest = 0;
+  #known: Known | undefined;
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
@@ -80,12 +84,15 @@ export class Source {
 
   /** To be told when the consumer of the server was made or found. */
   meet({ created, config }: DurableInfo): void {
-    if (this.created !== undefined && this.created !== created) {
+    const { restartedAt } = this.#parts.connection;
+    if (this.#known !== undefined && !isSame(this.#known, { created, restartedAt })) {
       this.incarnation += 1;
       this.hasMore = true;
       this.#newest = 0;
+      this.created = undefined;
     }
-    this.created = created;
+    this.#known = { created, restartedAt };
+    this.created ??= created;
     this.ackWait = config.ack_wait / nanoseconds;
   }
 
@@ -208,6 +215,19 @@ export class Source {
     if (headers?.code === 503 || /deleted|not found/i.test(headers?.description ?? "")) this.#parts.onGone(this);
     this.#parts.onEnd();
   }
+}
+
+/** What the server said last of when its consumer was made, and when that server was started anew. */
+interface Known {
+  readonly created: string;
+  readonly restartedAt: number;
+}
+
+/** After a restart the server reads from its disk when a consumer was made, which it wrote down a moment later. */
+function isSame(before: Known, now: Known): boolean {
+  if (before.created === now.created) return true;
+  const apart = Math.abs(Date.parse(now.created) - Date.parse(before.created));
+  return before.restartedAt !== now.restartedAt && apart < slowestNote;
 }
 
 /** By the count of what is pending, which leaves out what is to be delivered again. */
