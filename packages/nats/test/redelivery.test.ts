@@ -55,8 +55,7 @@ test("what a killed server has forgotten to have delivered is left to who has it
   const others = await (await opened(nats({ url: own.url }))).consume("q", options);
   await broker.publish([{ message: messageOf("a", "q") }], publishing);
   const held = await takeAll(consumer, 1);
-  const end = new AbortController();
-  const taking = others.take(1, end.signal);
+  const taking = others.take(1, AbortSignal.timeout(patience));
   const connected = untilConnected(broker);
   await own.kill();
   await own.start();
@@ -65,7 +64,6 @@ test("what a killed server has forgotten to have delivered is left to who has it
   expect(await consumer.settle(held.map((delivery) => ({ kind: "ack", delivery })))).toEqual(["settled"]);
   await broker.publish([{ message: messageOf("b", "q") }], publishing);
   expect(idsOf(await taking)).toEqual(["b"]);
-  end.abort();
 });
 
 /** Requests that wait at the server's consumer of a queue. */

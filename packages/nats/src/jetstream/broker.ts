@@ -236,7 +236,7 @@ class JetStreamBroker implements Broker {
     this.#clock.forget();
     for (const worked of this.#worked.values()) worked.repair();
     for (const mover of this.#movers.values()) mover.hear();
-    for (const consumer of this.#consumers) consumer.hear();
+    for (const consumer of this.#consumers) consumer.reconnect();
     this.#listeners.tell({ type: "connected" });
   }
 

@@ -156,6 +156,12 @@ export class JetStreamConsumer implements Consumer {
     }
   }
 
+  /** To be told that there is a new connection. */
+  reconnect(): void {
+    for (const source of this.#sources.values()) source.reconnect();
+    this.hear();
+  }
+
   /** To be told that something may have changed. */
   hear(): void {
     const wake = this.#wake;
@@ -185,15 +191,20 @@ export class JetStreamConsumer implements Consumer {
       const news = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      const rest = this.#parts.connection.restsUntil - monotonicNow();
-      if (this.#parts.connection.isConnected && rest <= 0) await this.#fetch(wanted);
+      if (this.#parts.connection.isConnected && this.#rest <= 0) await this.#fetch(wanted);
       const taken = this.#state === "open" ? this.#handOut(wanted) : [];
       if (taken.length > 0) return taken;
+      const rest = this.#rest;
       if (rest <= 0) this.#waitAtServer();
       const awakening = rest > 0 ? setTimeout(() => this.hear(), rest) : undefined;
       await news;
       clearTimeout(awakening);
     }
+  }
+
+  /** Milliseconds for which a server that was started anew is left alone, if more than 0. */
+  get #rest(): number {
+    return this.#parts.connection.restsUntil - monotonicNow();
   }
 
   #handOut(wanted: number): readonly Delivery[] {

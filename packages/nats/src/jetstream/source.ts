@@ -135,6 +135,14 @@ export class Source {
     });
   }
 
+  /** To be told that there is a new connection: what was asked for on an earlier one does not come. */
+  reconnect(): void {
+    const line = this.#line;
+    if (line === undefined || line.epoch === this.#parts.connection.epoch) return;
+    this.#line = undefined;
+    void this.#endLine(line);
+  }
+
   /** Resolves once nothing can come that was asked for: after a second at the latest. */
   async settled(): Promise<void> {
     const line = this.#line;
