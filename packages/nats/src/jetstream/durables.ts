@@ -7,7 +7,7 @@ export interface DurableInfo {
   readonly created: string;
   readonly config: { readonly ack_wait: number } & Readonly<Record<string, unknown>>;
   readonly delivered: { readonly stream_seq: number };
-  readonly ack_floor: { readonly stream_seq: number };
+  readonly ack_floor: { readonly stream_seq: number; readonly consumer_seq: number };
   readonly num_ack_pending: number;
   readonly num_pending: number;
   readonly num_waiting: number;

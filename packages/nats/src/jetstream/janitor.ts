@@ -1,6 +1,12 @@
 import type { Api } from "../api.ts";
-import { type Durable, findDurable } from "./durables.ts";
+import type { Connection } from "../connection.ts";
+import { type Durable, type DurableInfo, findDurable } from "./durables.ts";
 import { StoredMessages } from "./stored-messages.ts";
+
+export interface JanitorParts {
+  readonly connection: Connection;
+  readonly api: Api;
+}
 
 /** Removed in one go at most. */
 const most = 1_000;
@@ -10,16 +16,38 @@ const most = 1_000;
  * good. They are told from others only while nothing is held: the floor of a consumer that has delivered something twice
  * may lie above what it has not settled. Removed one by one: a purge would have the server forget who holds what.
  */
-export async function removeOrphans(api: Api, durable: Durable): Promise<void> {
-  const before = await findDurable(api, durable);
+export async function removeOrphans(parts: JanitorParts, durable: Durable): Promise<void> {
+  const stored = new StoredMessages(parts.api, durable.stream);
+  const before = await forgetGone(parts, durable, stored);
   if (before === undefined || before.num_ack_pending > 0) return;
   const floor = Math.min(before.ack_floor.stream_seq, before.delivered.stream_seq);
   if (floor === 0) return;
-  const stored = new StoredMessages(api, durable.stream);
   const orphans: number[] = [];
   for await (const { sequence } of stored.from(1, durable.filter)) {
     if (sequence > floor || orphans.length === most) break;
     orphans.push(sequence);
   }
   if (orphans.length > 0) await stored.remove(orphans);
+}
+
+/**
+ * Such a server may also hold for delivered what is not in the stream any more, and tries for ever to deliver it again. It
+ * is acknowledged once more, from the floor upwards: as it is not there, nothing can be lost.
+ */
+async function forgetGone(
+  { connection, api }: JanitorParts,
+  durable: Durable,
+  stored: StoredMessages,
+): Promise<DurableInfo | undefined> {
+  const { stream, name } = durable;
+  let info = await findDurable(api, durable);
+  for (let round = 0; info !== undefined && info.num_ack_pending > 0 && round < most; round += 1) {
+    const { stream_seq: floor, consumer_seq: place } = info.ack_floor;
+    if (floor >= info.delivered.stream_seq || (await stored.at(floor + 1)) !== undefined) return info;
+    await connection.request({ subject: `$JS.ACK.${stream}.${name}.1.${floor + 1}.${place + 1}.0.0`, payload: "+ACK" });
+    const next = await findDurable(api, durable);
+    if (next !== undefined && next.ack_floor.stream_seq <= floor) return next;
+    info = next;
+  }
+  return info;
 }

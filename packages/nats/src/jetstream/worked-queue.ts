@@ -21,7 +21,7 @@ export interface WorkedQueueParts {
 }
 
 /** Milliseconds between looks whether all is as it should be. */
-const checkInterval = 10_000;
+const checkInterval = 5_000;
 const repairPause = 250;
 
 /** A queue that consumers of this process work on: its bands, what others tell of it, and its repair. */
@@ -153,10 +153,10 @@ export class WorkedQueue {
   }
 
   async #removeOrphans(): Promise<void> {
-    const { api, layout, queue } = this.#parts;
+    const { connection, api, layout, queue } = this.#parts;
     for (const band of bands) {
       if ([...this.#consumers].some((consumer) => consumer.sources.has(band)))
-        await removeOrphans(api, bandDurable(layout, queue, band));
+        await removeOrphans({ connection, api }, bandDurable(layout, queue, band));
     }
   }
 
