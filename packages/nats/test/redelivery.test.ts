@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Broker } from "@taskferry/core";
 import { createFaultProxy, startNats } from "@taskferry/testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -64,6 +66,31 @@ test("what a killed server has forgotten to have delivered is left to who has it
   expect(await consumer.settle(held.map((delivery) => ({ kind: "ack", delivery })))).toEqual(["settled"]);
   await broker.publish([{ message: messageOf("b", "q") }], publishing);
   expect(idsOf(await taking)).toEqual(["b"]);
+});
+
+test("what a killed server takes for held, though it is there no more, is held no longer", async () => {
+  const own = await startNats();
+  onTestFinished(() => own[Symbol.asyncDispose]());
+  const options = { window: 10, lease: 30_000 };
+  const broker = await opened(nats({ url: own.url }));
+  await broker.publish([{ message: messageOf("before", "elsewhere") }, { message: messageOf("a", "q") }], publishing);
+  const consumer = await broker.consume("q", options);
+  const held = await takeAll(consumer, 1);
+  // Within a tenth of a second JetStream writes down what it has delivered.
+  await pause(500);
+  const state = join(own.directory, "jetstream/jetstream/$G/streams/taskferry/obs/q=1/o.dat");
+  const before = await readFile(state);
+  expect(await consumer.settle(held.map((delivery) => ({ kind: "ack", delivery })))).toEqual(["settled"]);
+  await broker.close();
+  await own.stop();
+  // A server that is killed has removed the message, and not written down that it was acknowledged.
+  await writeFile(state, before);
+  await own.start();
+  const again = await opened(nats({ url: own.url }));
+  expect(await again.admin?.depth("q")).toMatchObject({ running: 1 });
+  await again.consume("q", options);
+  expect(await again.admin?.depth("q")).toMatchObject({ ready: 0, running: 0 });
+  expect(await again.admin?.depth("elsewhere")).toMatchObject({ ready: 1 });
 });
 
 /** Requests that wait at the server's consumer of a queue. */

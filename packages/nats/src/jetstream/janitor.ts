@@ -43,11 +43,27 @@ async function forgetGone(
   let info = await findDurable(api, durable);
   for (let round = 0; info !== undefined && info.num_ack_pending > 0 && round < most; round += 1) {
     const { stream_seq: floor, consumer_seq: place } = info.ack_floor;
-    if (floor >= info.delivered.stream_seq || (await stored.at(floor + 1)) !== undefined) return info;
-    await connection.request({ subject: `$JS.ACK.${stream}.${name}.1.${floor + 1}.${place + 1}.0.0`, payload: "+ACK" });
+    const gone = await firstGone(stored, durable, { from: floor + 1, to: info.delivered.stream_seq });
+    if (gone === undefined) return info;
+    await connection.request({ subject: `$JS.ACK.${stream}.${name}.1.${gone}.${place + 1}.0.0`, payload: "+ACK" });
     const next = await findDurable(api, durable);
     if (next !== undefined && next.ack_floor.stream_seq <= floor) return next;
     info = next;
   }
   return info;
+}
+
+/** The first number under which nothing is stored, unless a message of that consumer stands before it. */
+async function firstGone(
+  stored: StoredMessages,
+  { filter }: Durable,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<number | undefined> {
+  const own = filter.slice(0, -1);
+  for (let sequence = from; sequence <= Math.min(to, from + most); sequence += 1) {
+    const found = await stored.at(sequence);
+    if (found === undefined) return sequence;
+    if (found.subject.startsWith(own)) return undefined;
+  }
+  return undefined;
 }
