@@ -1,6 +1,6 @@
 import { createInbox, type Msg } from "@nats-io/transport-node";
 import type { Connection } from "../connection.ts";
-import { readAckSubject } from "../jetstream/delivery.ts";
+import { readAckSubject } from "../jetstream/ack-subject.ts";
 import type { Bucket } from "./bucket.ts";
 
 /** What stands under a key, without its value. */

@@ -1,6 +1,7 @@
 import type { Msg } from "@nats-io/transport-node";
 import type { Delivery } from "@taskferry/core";
 import { readMessage } from "../read-message.ts";
+import { readAckSubject } from "./ack-subject.ts";
 import type { Source } from "./source.ts";
 
 /** What a delivery needs to be settled. */
@@ -13,24 +14,6 @@ export interface Token {
   /** Its number in the stream. */
   readonly sequence: number;
   readonly bytes: Uint8Array;
-}
-
-export interface AckSubject {
-  readonly delivered: number;
-  readonly sequence: number;
-  /** When the server stored the message, by its own clock, in epoch milliseconds. */
-  readonly storedAt: number;
-}
-
-/** Reads `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQ.CSEQ.TIME.PENDING`; later servers put a domain and an account before. */
-export function readAckSubject(subject: string): AckSubject {
-  const tokens = subject.split(".");
-  const at = tokens.length > 9 ? 6 : 4;
-  return {
-    delivered: Number(tokens[at]),
-    sequence: Number(tokens[at + 1]),
-    storedAt: Math.floor(Number(tokens[at + 3]) / 1_000_000),
-  };
 }
 
 /** Milliseconds by which clocks may differ. */

@@ -5,7 +5,7 @@ import type { ServerClock } from "../clock.ts";
 import { type Connection, hasNoResponders } from "../connection.ts";
 import type { Request } from "../exchange.ts";
 import { headersOf, natsHeader } from "../frame.ts";
-import { readAckSubject } from "./delivery.ts";
+import { readAckSubject } from "./ack-subject.ts";
 import { type Durable, ensureDurable, findDurable } from "./durables.ts";
 import type { Band, Layout } from "./layout.ts";
 import { delayHeader, type Publisher } from "./publisher.ts";

@@ -4,7 +4,7 @@ import type { Api } from "../api.ts";
 import type { Connection } from "../connection.ts";
 import { nanoseconds } from "../streams.ts";
 import { within } from "../within.ts";
-import { readAckSubject } from "./delivery.ts";
+import { readAckSubject } from "./ack-subject.ts";
 import type { Durable, DurableInfo } from "./durables.ts";
 
 export interface SourceParts {
