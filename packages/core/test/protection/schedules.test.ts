@@ -1,7 +1,8 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { createClient, defineSchedule, defineTask, type StateStore } from "../../src/index.ts";
 import { decodeSchedule, encodeSchedule, scheduleKey, turnKey } from "../../src/schedules/record.ts";
 import { noon, schedulerStage } from "../scheduler/setup.ts";
+import { eventually } from "../worker/setup.ts";
 import { oneSecret, scene } from "./setup.ts";
 
 const report = defineTask<{ of: string }, string>("report");
@@ -18,7 +19,7 @@ test("a schedule that nobody signed fires nothing, and stands in nobody's way", 
   }
   const believer = await start([]);
   clock.advance(1_000);
-  await vi.waitFor(async () => expect(await fires(), "unsigned, they do fire").toEqual([1, 1]));
+  await eventually(async () => expect(await fires(), "unsigned, they do fire").toEqual([1, 1]));
   await believer.stop();
   await forger.queues.purge("default", "ready");
 
@@ -28,7 +29,7 @@ test("a schedule that nobody signed fires nothing, and stands in nobody's way", 
   await start([every("daily", "client")], { signatures });
   for (const second of [2, 3, 4]) {
     clock.advance(1_000);
-    await vi.waitFor(async () => expect((await fires()).at(-1)).toBe(second));
+    await eventually(async () => expect((await fires()).at(-1)).toBe(second));
   }
   expect((await waiting()).map(({ body }) => JSON.parse(Buffer.from(body).toString()))).toEqual(
     [2, 3, 4].map(() => ({ of: "client" })),

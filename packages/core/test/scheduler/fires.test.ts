@@ -8,7 +8,7 @@ import {
   memoryState,
   type ScheduleOptions,
 } from "../../src/index.ts";
-import { gate, stage } from "../worker/setup.ts";
+import { eventually, gate, stage } from "../worker/setup.ts";
 
 const job = defineTask("job");
 const far = Date.now() + 86_400_000;
@@ -106,13 +106,10 @@ describe("the fires of a schedule", () => {
     end.open();
     expect(await first.outcome()).toMatchObject({ status: "succeeded" });
     // Its turn is given back a moment after its outcome is there; the next fire fails once as well, and is retried.
-    await vi.waitFor(
-      async () => {
-        const after = await client.schedules.trigger("by-hand");
-        expect(await after.outcome()).toMatchObject({ status: "succeeded" });
-      },
-      { timeout: 20_000 },
-    );
+    await eventually(async () => {
+      const after = await client.schedules.trigger("by-hand");
+      expect(await after.outcome()).toMatchObject({ status: "succeeded" });
+    });
   });
 
   test("that must not overlap wait for each other where the schedule says so", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { createScheduler, defineSchedule, defineTask, memory, type ScheduleOptions } from "../../src/index.ts";
+import { eventually } from "../worker/setup.ts";
 import { noon, schedulerStage } from "./setup.ts";
 
 const report = defineTask<{ of: string }>("report");
@@ -13,7 +14,7 @@ describe("a scheduler", () => {
     await start([everySecond()]);
     for (const count of [1, 2, 3]) {
       clock.advance(1_000);
-      await vi.waitFor(async () => expect(await waiting()).toHaveLength(count));
+      await eventually(async () => expect(await waiting()).toHaveLength(count));
     }
     const [first] = await waiting();
     expect(first).toMatchObject({
@@ -31,7 +32,7 @@ describe("a scheduler", () => {
     clock.advance(30_000);
     clock.jump(30 * 60_000 - 30_000);
     clock.advance(30_000);
-    await vi.waitFor(async () => expect(await fires()).toEqual([12 * 3_600]));
+    await eventually(async () => expect(await fires()).toEqual([12 * 3_600]));
   });
 
   test("of three fires each time once", async () => {
@@ -39,7 +40,7 @@ describe("a scheduler", () => {
     for (const _ of [1, 2, 3]) await start([everySecond()]);
     for (const second of [1, 2, 3, 4]) {
       clock.advance(1_000);
-      await vi.waitFor(async () => expect(await fires()).toHaveLength(second));
+      await eventually(async () => expect(await fires()).toHaveLength(second));
     }
     expect(await fires()).toEqual([1, 2, 3, 4]);
     expect(events.filter(({ type }) => type === "schedule.fired")).toHaveLength(4);
@@ -50,8 +51,8 @@ describe("a scheduler", () => {
     const publish = vi.spyOn(broker, "publish");
     for (const _ of [1, 2, 3]) await start([everySecond()]);
     clock.advance(1_000);
-    await vi.waitFor(async () => expect(await fires()).toEqual([1]));
-    await vi.waitFor(async () =>
+    await eventually(async () => expect(await fires()).toEqual([1]));
+    await eventually(async () =>
       expect((await client.schedules.get("tick"))?.last?.time).toEqual(new Date(noon + 1_000)),
     );
     expect(publish.mock.calls.flatMap(([messages]) => messages)).toHaveLength(1);
@@ -82,7 +83,7 @@ describe("a scheduler", () => {
       defineSchedule("other", { every: "1s", from: noon + 1_000, until: noon + 1_000 }, report, { of: "other" }),
     ]);
     clock.advance(1_000);
-    await vi.waitFor(async () => expect(await fires()).toEqual([1]));
+    await eventually(async () => expect(await fires()).toEqual([1]));
   });
 
   test("goes on where the definition is the same, and begins anew where the times are others", async () => {
@@ -94,7 +95,7 @@ describe("a scheduler", () => {
     expect(await client.schedules.list()).toMatchObject([{ id: "tick", source: "code", timing: { from: noon } }]);
     clock.advance(3_000);
     await start([everySecond({ from: noon })]);
-    await vi.waitFor(async () => expect((await fires()).slice(-3)).toEqual([6, 7, 8]));
+    await eventually(async () => expect((await fires()).slice(-3)).toEqual([6, 7, 8]));
   });
 
   test("leaves out what can never be enqueued, and says why", async () => {
@@ -102,7 +103,7 @@ describe("a scheduler", () => {
     const { start, clock, client, events } = await schedulerStage(broker);
     await start([defineSchedule("large", { every: "1s" }, report, { of: "x".repeat(1_000) })]);
     clock.advance(1_000);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await client.schedules.get("large")).toMatchObject({
         fault: { code: "MESSAGE_TOO_LARGE", time: new Date(noon + 1_000) },
       }),
@@ -114,7 +115,7 @@ describe("a scheduler", () => {
     const { start, clock, client } = await schedulerStage();
     await start([everySecond({ jitter: "1h" })]);
     clock.advance(1_000);
-    await vi.waitFor(async () => expect(await client.queues.depth("default")).toMatchObject({ delayed: 1 }));
+    await eventually(async () => expect(await client.queues.depth("default")).toMatchObject({ delayed: 1 }));
     const { entries } = await client.queues.list("default", { section: "delayed", limit: 10 });
     const { enqueuedAt = 0, notBefore = 0 } = entries[0]?.message ?? {};
     expect(notBefore - enqueuedAt).toBeGreaterThan(0);
@@ -137,11 +138,11 @@ describe("misfires after an outage of 30 seconds", () => {
     await (await start([schedule])).stop();
     clock.advance(30_000);
     for (const _ of [1, 2, 3]) await start([schedule]);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await client.schedules.get("tick"))?.last?.time).toEqual(new Date(noon + 30_000)),
     );
     expect(await fires()).toEqual(expected);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(events).toContainEqual(
         expect.objectContaining({ type: "schedule.missed", schedule: "tick", since: noon + 1_000 }),
       ),
@@ -154,7 +155,7 @@ describe("misfires after an outage of 30 seconds", () => {
     await (await start([schedule])).stop();
     clock.advance(365 * 86_400_000);
     await start([schedule]);
-    await vi.waitFor(async () => expect(await fires()).toHaveLength(4));
+    await eventually(async () => expect(await fires()).toHaveLength(4));
     const year = 365 * 86_400;
     expect(await fires()).toEqual([year - 3, year - 2, year - 1, year]);
   });
@@ -165,12 +166,12 @@ describe("a wall clock that jumps fires nothing twice", () => {
     const { start, clock, fires, events } = await schedulerStage();
     await start([everySecond()]);
     clock.advance(1_000);
-    await vi.waitFor(async () => expect(await fires()).toEqual([1]));
+    await eventually(async () => expect(await fires()).toEqual([1]));
     clock.jump(-3_600_000);
     for (let step = 0; step < 60; step += 1) clock.advance(1_000);
     clock.jump(3_600_000 - 60_000);
     clock.advance(30_000);
-    await vi.waitFor(async () => expect((await fires()).at(-1)).toBe(31));
+    await eventually(async () => expect((await fires()).at(-1)).toBe(31));
     const made = await fires();
     expect(new Set(made).size).toBe(made.length);
     expect(events.filter(({ type }) => type === "schedule.fired")).toHaveLength(made.length);
@@ -182,13 +183,13 @@ describe("a wall clock that jumps fires nothing twice", () => {
     clock.jump(3_600_000);
     clock.advance(30_000);
     const last = 3_630;
-    await vi.waitFor(async () => expect((await fires()).at(-1)).toBe(last));
+    await eventually(async () => expect((await fires()).at(-1)).toBe(last));
     expect(await fires()).toEqual([last - 3, last - 2, last - 1, last]);
     clock.jump(-3_600_000);
     for (let step = 0; step < 60; step += 1) clock.advance(1_000);
     clock.jump(3_600_000 - 60_000);
     clock.advance(1_000);
-    await vi.waitFor(async () => expect((await fires()).at(-1)).toBe(last + 1));
+    await eventually(async () => expect((await fires()).at(-1)).toBe(last + 1));
     expect(await fires()).toHaveLength(5);
   });
 });

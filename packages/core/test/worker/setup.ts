@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import {
   type Broker,
   type Client,
@@ -75,4 +75,9 @@ export function gate<T = void>(): { readonly promise: Promise<T>; readonly open:
     open = resolve;
   });
   return { promise, open };
+}
+
+/** Repeats a check until it holds: for what no event tells of. */
+export function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 20_000 });
 }
