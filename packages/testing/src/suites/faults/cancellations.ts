@@ -2,7 +2,7 @@ import type { Handle, WorkerEvent } from "@taskferry/core";
 import { expect } from "vitest";
 import { assertTotalQueue } from "../../total-queue/check-history.ts";
 import { openHistory } from "../../total-queue/history-writer.ts";
-import { expectSignals, signalLimit } from "./cancelled-runs.ts";
+import { expectSignals } from "./cancelled-runs.ts";
 import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { HeardWorker } from "./heard-worker.ts";
@@ -16,7 +16,7 @@ export const cancellationsTopic: FaultTopic = {
   needs,
   rules: [
     {
-      name: "of what runs reaches its signal within 500 ms; by force it stands at once, and ends what does not listen",
+      name: "of what runs reaches its signal at once; by force it stands at once, and ends what does not listen",
       check: whatRuns,
     },
     {
@@ -64,8 +64,8 @@ async function whatRuns(scene: FaultScene): Promise<void> {
   const abandoned = Math.max(
     ...worker.events.filter(({ type }) => type === "task.abandoned").map(({ at }) => at - since),
   );
-  expect(abandoned, "milliseconds until the last is given up").toBeLessThanOrEqual(grace + signalLimit);
-  const latest = await expectSignals(scene, { ids: handles.map(({ id }) => id), since, limit: signalLimit });
+  expect(abandoned, "milliseconds until the last is given up").toBeLessThanOrEqual(grace + scene.scale.signal);
+  const latest = await expectSignals(scene, { ids: handles.map(({ id }) => id), since, limit: scene.scale.signal });
   await worker.heard("task.cancelled", count, scene.patience);
   await scene.expectDepth({ dead: 0 });
   await worker.stop();
@@ -94,7 +94,7 @@ async function cutOff(scene: FaultScene): Promise<void> {
   const latest = await expectSignals(scene, {
     ids: handles.map(({ id }) => id),
     since,
-    limit: heartbeat + signalLimit,
+    limit: heartbeat + scene.scale.signal,
   });
   await scene.expectDepth({ dead: 0 });
   await worker.stop();

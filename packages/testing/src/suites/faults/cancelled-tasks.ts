@@ -57,7 +57,7 @@ export async function expectSound(
   const ended = cases.filter(({ outcome }) => outcome.status === "cancelled");
   const inHand = expectNoneStarted(ended, { of: receiptsOf(events), areAsked: !takesBack(scene) });
   const signals = ended.flatMap((item) => latenessOf(item, item.call.answeredAt));
-  expect(Math.max(0, ...signals), "milliseconds to the latest signal").toBeLessThanOrEqual(signalLimit);
+  expect(Math.max(0, ...signals), "milliseconds to the latest signal").toBeLessThanOrEqual(scene.scale.signal);
   const sinceCalls = ended.flatMap((item) => latenessOf(item, item.call.at));
   const counts = countMoments(cases, events);
   for (const moment of moments) expect(counts[moment], `tasks that were cancelled ${moment}`).toBeGreaterThan(0);

@@ -4,6 +4,8 @@ export interface FaultScale {
   readonly tasks: number;
   /** How often workers are killed: each time a share of the tasks is executed, or every so many milliseconds. */
   readonly kills: { readonly count: number; readonly every?: number };
+  /** Milliseconds in which what runs sees that it is cancelled, its worker being connected. */
+  readonly signal: number;
   /** Milliseconds in which another worker begins what a killed one held, once its lease is over. */
   readonly redelivery: number;
   /** Milliseconds between two bursts of a producer, so that there is work for as long as there are kills. */
@@ -33,6 +35,8 @@ export interface FaultScale {
 export const shortScale: FaultScale = {
   tasks: 1_500,
   kills: { count: 3 },
+  // Beside other tests, on a small machine.
+  signal: 5_000,
   redelivery: 20_000,
   pause: 0,
   delays: { count: 1_000, over: 5_000 },
@@ -51,6 +55,7 @@ export const shortScale: FaultScale = {
 export const soakScale: FaultScale = {
   tasks: 5_000,
   kills: { count: 10, every: 3_000 },
+  signal: 500,
   redelivery: 3_000,
   pause: 240,
   delays: { count: 20_000, over: 60_000 },
