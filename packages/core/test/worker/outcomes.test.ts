@@ -22,6 +22,28 @@ describe("outcomes", () => {
     expect(outcome.finishedAt).toBeGreaterThanOrEqual(outcome.startedAt ?? Number.NaN);
   });
 
+  test("what behaves like a promise is waited for, and what misbehaves as one fails its task", async () => {
+    const odd = defineTask<"query" | "proxy" | "promise", unknown>("odd");
+    class Broken extends Promise<unknown> {
+      override then(): never {
+        throw new Error("no then");
+      }
+    }
+    const has = (): never => {
+      throw new Error("no look");
+    };
+    const values = {
+      query: () => ({ then: (resolve: (value: unknown) => void) => resolve("rows") }),
+      proxy: () => new Proxy({}, { has }),
+      promise: () => new Broken(() => undefined),
+    };
+    const { client } = await stage([odd.handler((kind) => values[kind]())]);
+    expect(await (await client.enqueue(odd, "query")).result()).toBe("rows");
+    const failed = async (kind: "proxy" | "promise") => (await client.enqueue(odd, kind)).outcome();
+    expect(await failed("proxy")).toMatchObject({ status: "failed", error: { message: "no look" } });
+    expect(await failed("promise")).toMatchObject({ status: "failed", error: { message: "no then" } });
+  });
+
   test("rich values cross both ways", async () => {
     const echo = defineTask<unknown, unknown>("echo");
     const { client } = await stage([echo.handler((input) => input)]);

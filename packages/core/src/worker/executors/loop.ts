@@ -43,15 +43,13 @@ function runToEnd(job: Job, parts: LoopExecutorParts, resolve: (ended: Ended) =>
     resolve(endAborted(job) ?? { kind: "stopping" });
   };
   const onThrown = (error: unknown): void => end(endAborted(job) ?? classify(error));
-  let returned: unknown;
   try {
-    returned = runHandler(job, parts);
+    const returned = runHandler(job, parts);
+    if (isThenable(returned)) toPromise(returned).then((value) => endReturned(job, value, { parts, end }), onThrown);
+    else endReturned(job, returned, { parts, end });
   } catch (error) {
     onThrown(error);
-    return;
   }
-  if (isThenable(returned)) toPromise(returned).then((value) => endReturned(job, value, { parts, end }), onThrown);
-  else endReturned(job, returned, { parts, end });
 }
 
 function isThenable(returned: unknown): returned is PromiseLike<unknown> {
