@@ -5,7 +5,7 @@ import { rawAmqplib } from "./subjects/raw-amqplib.ts";
 import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
 import { rawStreams } from "./subjects/raw-streams.ts";
-import { taskferry, taskferryMemory, taskferryRabbitmq } from "./subjects/taskferry.ts";
+import { taskferry, taskferryMemory, taskferryRabbitmq, taskferryWithoutResults } from "./subjects/taskferry.ts";
 import { chains, groupsOf, independent } from "./subjects/workflows.ts";
 
 /** What a subject runs on. */
@@ -24,6 +24,7 @@ export const subjects: Readonly<Record<string, Entry>> = {
   "raw ioredis streams": { medium: "redis", subject: rawStreams },
   "taskferry redisList": { medium: "redis", subject: taskferry },
   "taskferry redisStream": { medium: "redis", subject: taskferry, scheme: "redis+stream:" },
+  "taskferry redisStream, no results": { medium: "redis", subject: taskferryWithoutResults, scheme: "redis+stream:" },
   "taskferry tasks, enqueued meanwhile": { medium: "redis", subject: independent },
   "taskferry chains of 3": { medium: "redis", subject: chains },
   "taskferry groups of 100": { medium: "redis", subject: groupsOf(100) },
@@ -32,6 +33,7 @@ export const subjects: Readonly<Record<string, Entry>> = {
   "bee-queue": { medium: "redis", subject: beeQueue },
   "raw JetStream": { medium: "nats", subject: rawJetStream },
   "taskferry nats": { medium: "nats", subject: taskferry },
+  "taskferry nats, no results": { medium: "nats", subject: taskferryWithoutResults },
   "raw amqplib": { medium: "rabbitmq", subject: rawAmqplib },
   "taskferry rabbitmq": { medium: "rabbitmq", subject: taskferryRabbitmq },
   "taskferry sqlite": { medium: "sqlite", subject: taskferry },

@@ -93,14 +93,14 @@ export type { RunningTask, WorkerInfo, WorkerQueue } from "./presence.ts";
 
 // Messages and serializers
 export type { Message, MessagePolicy } from "./message.ts";
+export { decodeMessage, encodeMessage } from "./frame.ts";
+export { readDelivery } from "./read-delivery.ts";
 export {
   checkId,
   checkName,
-  decodeMessage,
   dedupeId,
   defaultMaxBodyBytes,
   defaultPriority,
-  encodeMessage,
   fromHeaders,
   maxHeaderBytes,
   toHeaders,
@@ -255,3 +255,4 @@ export {
   UnsupportedCapabilityError,
   ValidationError,
 } from "./errors.ts";
+export { TurnoverMap, TurnoverSet } from "./turnover.ts";

@@ -1,6 +1,5 @@
 import { inspect } from "node:util";
 import { MessageError, OptionError } from "./errors.ts";
-import { isPlainText } from "./plain-text.ts";
 
 /**
  * What travels from a client to a worker: version 1 of the wire format. `docs/wire-format.md` is its specification, and
@@ -60,9 +59,6 @@ export const defaultMaxBodyBytes = 1024 * 1024;
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$/;
 const headerPrefix = "x-";
-const newline = 0x0a;
-/** Bytes of a header line that a reader accepts: room for what is added on the way. */
-const maxLineBytes = 2 * maxHeaderBytes;
 /** Lists and objects inside one another in one header: JSON.parse reads thousands of levels, JSON.stringify cannot write them. */
 const maxHeaderDepth = 16;
 /** Characters of an address for outcomes. */
@@ -108,7 +104,7 @@ export function toHeaders(message: Message): Record<string, unknown> {
   return record;
 }
 
-const firstHeaders = ["id", "run", "hop", "task", "queue", "attempt", "enqueuedAt"] as const;
+export const firstHeaders = ["id", "run", "hop", "task", "queue", "attempt", "enqueuedAt"] as const;
 const laterHeaders = [
   "notBefore",
   "expiresAt",
@@ -143,86 +139,17 @@ export function fromHeaders(record: unknown, body: Uint8Array): Message {
   return message as unknown as Message;
 }
 
-/** The bytes of a message for brokers without headers: one line of JSON, a line feed, the body. */
-export function encodeMessage(message: Message): Uint8Array {
-  const line = headerLine(message);
-  const bytes = Buffer.allocUnsafe(Buffer.byteLength(line) + 1 + message.body.length);
-  const length = bytes.write(line);
-  bytes[length] = newline;
-  bytes.set(message.body, length + 1);
-  return bytes;
-}
-
-/** Reads what {@link encodeMessage} wrote. The body is a view of `bytes`. Errors as of {@link fromHeaders}. */
-export function decodeMessage(bytes: Uint8Array): Message {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = buffer.indexOf(newline);
-  if (end === -1 || end > maxLineBytes) {
-    throw malformed(`${bytes.length} bytes without a line of headers in the first ${maxLineBytes}`, undefined);
-  }
-  let record: unknown;
-  try {
-    record = JSON.parse(buffer.toString("utf8", 0, end));
-  } catch (cause) {
-    const text = "Expected a message, got bytes whose first line is not JSON.";
-    throw new MessageError("MESSAGE_MALFORMED", text, { cause });
-  }
-  return fromHeaders(record, buffer.subarray(end + 1));
-}
-
-/** The bytes of a message's headers as JSON, without building the frame. */
-export function headerBytes(message: Message): number {
-  return Buffer.byteLength(headerLine(message));
-}
-
 /** Header names to values of any kind, as they come from outside. */
 type Fields = Record<string, unknown> & { [name in keyof Message | "v"]?: unknown };
 
-/** The same as JSON.stringify of {@link toHeaders}, at half the price for a message that has nothing special. */
-function headerLine(message: Message): string {
-  const { id, run, hop, task, queue, attempt, enqueuedAt, notBefore, expiresAt, priority, contentType } = message;
-  const { plan, policy, replyTo } = message;
-  if (!isOrdinary(message)) return JSON.stringify(toHeaders(message));
-  return (
-    `{"v":1,"id":"${id}","run":${run},"hop":${hop},"task":"${task}","queue":"${queue}","attempt":${attempt},` +
-    `"enqueuedAt":${enqueuedAt}${notBefore === undefined ? "" : `,"notBefore":${notBefore}`}` +
-    `${expiresAt === undefined ? "" : `,"expiresAt":${expiresAt}`}` +
-    `${priority === undefined ? "" : `,"priority":${priority}`},"contentType":"${contentType}"` +
-    `${plan === undefined ? "" : `,"plan":${JSON.stringify(plan)}`}` +
-    `${policy === undefined ? "" : `,"policy":${JSON.stringify(policy)}`}` +
-    `${replyTo === undefined ? "" : `,"replyTo":"${replyTo}"`}}`
-  );
-}
-
-const ordinaryFields: ReadonlySet<string> = new Set([
-  ...firstHeaders,
-  "notBefore",
-  "expiresAt",
-  "priority",
-  "contentType",
-  "plan",
-  "policy",
-  "replyTo",
-  "body",
-]);
-
-/** Whether there is nothing but common headers, with texts that need no escapes and finite numbers. */
-function isOrdinary(message: Message): boolean {
-  for (const name in message) if (!ordinaryFields.has(name)) return false;
-  const { id, task, queue, contentType, replyTo = "", run, hop, attempt, enqueuedAt } = message;
-  const numbers = run + hop + attempt + enqueuedAt + (message.notBefore ?? 0) + (message.expiresAt ?? 0);
-  return (
-    Number.isFinite(numbers + (message.priority ?? 0)) &&
-    isPlainText(id) &&
-    isPlainText(task) &&
-    isPlainText(queue) &&
-    isPlainText(contentType) &&
-    isPlainText(replyTo)
-  );
-}
-
-function malformed(found: string, id: string | undefined): MessageError {
+/** What a reader says of bytes or headers that are no message. */
+export function malformed(found: string, id: string | undefined): MessageError {
   return new MessageError("MESSAGE_MALFORMED", `Expected a message of the wire format, got ${found}.`, { id });
+}
+
+/** Whether a text could be the id of a task. */
+export function isId(text: string): boolean {
+  return idPattern.test(text);
 }
 
 function readId({ id }: Fields): string | undefined {

@@ -43,6 +43,7 @@ const { value } = fc.letrec((tie) => {
 
 /** What no reader accepts, and no writer writes. */
 function isSafe(object: Record<string, unknown>): boolean {
+  if (Object.hasOwn(object, "__proto__")) return false;
   const { constructor: made } = object as { constructor?: unknown };
   return typeof made !== "object" || made === null || !Object.hasOwn(made, "prototype");
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { headerBytes } from "../src/frame.ts";
 import {
   checkId,
   checkName,
@@ -13,7 +14,6 @@ import {
   maxHeaderBytes,
   toHeaders,
 } from "../src/index.ts";
-import { headerBytes } from "../src/message.ts";
 
 const letters = [..."ABCXYZabcxyz0189"];
 const name = text({ first: letters, later: [...letters, ..."_.-"], maxLength: 100 });

@@ -1,5 +1,6 @@
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { createInbox } from "@nats-io/transport-node";
+import { TurnoverMap } from "@taskferry/core";
 
 /** One message that wants a reply. */
 export interface Request {
@@ -33,7 +34,7 @@ export class Exchange {
   readonly #connection: NatsConnection;
   readonly #prefix: string;
   readonly #subscription: Subscription;
-  readonly #open = new Map<string, Open>();
+  readonly #open = new TurnoverMap<string, Open>();
   #next = 0;
 
   constructor(connection: NatsConnection, inboxPrefix: string | undefined) {

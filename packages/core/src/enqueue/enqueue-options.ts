@@ -2,8 +2,9 @@ import type { OutgoingMessage } from "../broker.ts";
 import type { CallableTask } from "../callable-task.ts";
 import { parseDuration } from "../duration.ts";
 import { MessageError, OptionError } from "../errors.ts";
+import { headerBytes } from "../frame.ts";
 import { createId } from "../id.ts";
-import { checkId, checkName, defaultPriority, headerBytes, type Message, maxHeaderBytes } from "../message.ts";
+import { checkId, checkName, defaultPriority, type Message, maxHeaderBytes } from "../message.ts";
 import { type EnqueueOptions, type ResolvedTaskOptions, resolveTaskOptions, toPolicy } from "../task-options.ts";
 
 /** What one call says of every message it makes: checked once, also for ten thousand inputs. */

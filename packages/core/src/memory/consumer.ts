@@ -2,6 +2,7 @@ import type { ConsumeOptions, Consumer, Delivery, Settlement, SettleResult } fro
 import { ClosedError } from "../errors.ts";
 import { monotonicNow } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
+import { TurnoverSet } from "../turnover.ts";
 import { type Hold, type Holder, toDelivery } from "./entry.ts";
 import type { MemoryQueue } from "./queue.ts";
 import type { WaitingLine } from "./waiting-line.ts";
@@ -18,7 +19,7 @@ export interface ConsumerParts extends ConsumeOptions {
 
 export function createConsumer(parts: ConsumerParts): Consumer {
   const { queue, line, window, lease } = parts;
-  const holder: Holder = { holds: new Set(), lease };
+  const holder: Holder = { holds: new TurnoverSet(), lease };
   const stopping = new AbortController();
   let isClosed = false;
   queue.join(holder);

@@ -1,6 +1,8 @@
 import type { DeadLetterReason, Delivery, QueueEntry, QueueSection } from "../broker.ts";
 import { MessageError, type TaskferryError } from "../errors.ts";
-import { decodeMessage, defaultPriority, encodeMessage, type Message } from "../message.ts";
+import { decodeMessage, encodeMessage } from "../frame.ts";
+import { defaultPriority, type Message } from "../message.ts";
+import type { TurnoverSet } from "../turnover.ts";
 import type { HeapItem } from "./heap.ts";
 
 /** What lies in a queue: a message, or bytes that are none. */
@@ -38,7 +40,7 @@ export interface Hold {
 
 /** A consumer, as its queue sees it. Its holds end in the order in which they lie in the set. */
 export interface Holder {
-  readonly holds: Set<Hold>;
+  readonly holds: TurnoverSet<Hold>;
   readonly lease: number;
 }
 

@@ -1,6 +1,7 @@
 import type { Consumer, Delivery, Settlement, SettleResult } from "../broker.ts";
 import { ClosedError } from "../errors.ts";
 import type { Message } from "../message.ts";
+import { TurnoverSet } from "../turnover.ts";
 
 interface ConsumerEvents {
   /** A message was dropped. */
@@ -13,7 +14,7 @@ export class FanoutConsumer implements Consumer {
   readonly queue: string;
   readonly #window: number;
   readonly #events: ConsumerEvents;
-  readonly #held = new Set<Delivery>();
+  readonly #held = new TurnoverSet<Delivery>();
   #buffer: Message[] = [];
   #state: "open" | "stopped" | "closed" = "open";
   #wake: () => void = () => undefined;

@@ -1,7 +1,8 @@
 import type { Broker, BrokerCapabilities, BrokerEvent, PublishResult } from "../broker.ts";
 import { BrokerError, ClosedError, MessageError, UnsupportedCapabilityError } from "../errors.ts";
+import { encodeMessage } from "../frame.ts";
 import { countedLifecycle } from "../lifecycle.ts";
-import { defaultPriority, encodeMessage, type Message } from "../message.ts";
+import { defaultPriority, type Message } from "../message.ts";
 import { FanoutConsumer } from "./fanout-consumer.ts";
 import { tell } from "./tell.ts";
 

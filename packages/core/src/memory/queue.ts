@@ -1,7 +1,8 @@
 import type { DeadLetterReason, OutgoingMessage, PublishResult, QueueSection } from "../broker.ts";
 import { BrokerError, MessageError } from "../errors.ts";
+import { encodeMessage } from "../frame.ts";
 import { monotonicNow } from "../lifecycle.ts";
-import { encodeMessage, type Message, maxHeaderBytes } from "../message.ts";
+import { type Message, maxHeaderBytes } from "../message.ts";
 import { DelayedSection } from "./delayed-section.ts";
 import { copyMessage, createEntry, type Entry, type EntryContent, type Hold, type Holder } from "./entry.ts";
 import { OrderedList } from "./ordered-list.ts";

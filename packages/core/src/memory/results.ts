@@ -3,6 +3,7 @@ import { countedLifecycle } from "../lifecycle.ts";
 import type { StoredOutcome } from "../outcome.ts";
 import type { ResultBackend, WaitOptions } from "../result-backend.ts";
 import type { StateStore } from "../state-store.ts";
+import { TurnoverMap } from "../turnover.ts";
 import { Expiries } from "./expiries.ts";
 import type { HeapItem } from "./heap.ts";
 import { createKeepAlive } from "./keep-alive.ts";
@@ -90,7 +91,7 @@ export function memoryResults(): MemoryResults {
 }
 
 function createWaiters() {
-  const byId = new Map<string, Set<Waiter>>();
+  const byId = new TurnoverMap<string, Set<Waiter>>();
   const keepAlive = createKeepAlive();
 
   const add = (id: string, { signal, run = 0 }: WaitOptions): Promise<StoredOutcome> =>

@@ -1,10 +1,11 @@
 import type { QueueSection } from "../broker.ts";
 import type { Message } from "../message.ts";
+import { TurnoverMap } from "../turnover.ts";
 import { type Entry, entryId } from "./entry.ts";
 
 /** Entries of a queue by the id of their task, the newest first. There is mostly one. */
 export class TaskIndex {
-  readonly #newest = new Map<string, Entry>();
+  readonly #newest = new TurnoverMap<string, Entry>();
 
   add(entry: Entry): void {
     const id = entryId(entry);

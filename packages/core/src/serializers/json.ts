@@ -43,7 +43,8 @@ export function jsonSerializer(options: JsonSerializerOptions = {}): Serializer 
 }
 
 function decodeText(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
   // Decoding puts U+FFFD in the place of what is no UTF-8.
   if (text.includes("\uFFFD") && !isUtf8(bytes)) {
     throw new SerializationError("NOT_DESERIALIZABLE", "Expected JSON in UTF-8, got bytes that are not UTF-8.", {

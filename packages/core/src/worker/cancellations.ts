@@ -14,6 +14,7 @@ import type { StateEntry, StateKey, StatePut, StateStore } from "../state-store.
 import { CancellationMirror } from "./cancellation-mirror.ts";
 import type { Gate } from "./gate.ts";
 import type { Ended, Job } from "./job.ts";
+import { JobList } from "./job-list.ts";
 
 export interface CancellationParts {
   readonly state: StateStore;
@@ -35,8 +36,7 @@ export interface CancellationParts {
 export class Cancellations implements Gate {
   readonly #parts: CancellationParts;
   readonly #mirror: CancellationMirror;
-  /** What runs, by id. */
-  readonly #running = new Map<string, Job>();
+  readonly #running = new JobList();
   /** Of which the state store says that it runs. */
   readonly #told = new Set<string>();
   readonly #reads: { add(id: string): Promise<StateEntry | undefined> };
@@ -57,9 +57,10 @@ export class Cancellations implements Gate {
     return isKnown || this.#find(job.message) !== undefined ? this.#admit(job) : this.#ask(job);
   }
 
-  leave({ message: { id } }: Job): void {
-    this.#running.delete(id);
-    if (this.#told.delete(id)) void this.#forgetRunning([id]);
+  leave(job: Job): void {
+    const { id } = job.message;
+    this.#running.remove(job);
+    if (this.#told.size > 0 && this.#told.delete(id)) void this.#forgetRunning([id]);
   }
 
   /** Its outcome stands: the record is only there for copies of its message now. */
@@ -82,7 +83,8 @@ export class Cancellations implements Gate {
     const ids = running.map(({ message }) => message.id);
     const names = [...new Set(jobs.flatMap(({ message }) => namesOf(message)))];
     for (const id of ids) this.#told.add(id);
-    const gone = ids.filter((id) => !this.#running.has(id) && this.#told.delete(id));
+    const left = new Set(this.#running.all.map(({ message }) => message.id));
+    const gone = ids.filter((id) => !left.has(id) && this.#told.delete(id));
     if (gone.length > 0) void this.#forgetRunning(gone);
     for (const record of await state.get(names.map(cancellationKey))) {
       if (record !== undefined) this.#mirror.learn(record);
@@ -106,7 +108,7 @@ export class Cancellations implements Gate {
   #admit(job: Job): Ended | undefined {
     const record = this.#find(job.message);
     if (record !== undefined) return { kind: "cancelled", code: "TASK_CANCELLED", reason: record.reason };
-    this.#running.set(job.message.id, job);
+    this.#running.add(job);
     return undefined;
   }
 
@@ -120,10 +122,10 @@ export class Cancellations implements Gate {
   }
 
   #abort(id: string, record: Cancellation): void {
-    const job = this.#running.get(id);
-    if (job !== undefined) this.#abortJob(job, record);
-    for (const other of this.#running.values()) {
-      if (other.message.id.startsWith(`${id}:`) && namesOf(other.message).includes(id)) this.#abortJob(other, record);
+    for (const job of this.#running.all) {
+      const { message } = job;
+      if (message.id === id || (message.id.startsWith(`${id}:`) && namesOf(message).includes(id)))
+        this.#abortJob(job, record);
     }
   }
 

@@ -29,7 +29,19 @@ export interface Commitment {
 }
 
 /** Carries out a verdict: stores, then tells the broker; the other way round where the task says so. */
-export async function commit(
+export function commit(
+  subject: Job | Unrunnable,
+  verdict: Verdict,
+  parts: CommitParts & { readonly settler: Settler },
+): Promise<Commitment> {
+  // Where nothing is kept and nothing follows, the commonest way is a short one.
+  const isAlone = parts.recorder === undefined && subject.delivery.message?.plan === undefined;
+  if (!isAlone || verdict.then.kind === "nothing") return commitWhole(subject, verdict, parts);
+  if (subject instanceof Job && subject.isAcknowledged) return Promise.resolve({ committed: "settled", verdict });
+  return settleDelivery(subject, verdict.then, parts.settler).then((committed) => ({ committed, verdict }));
+}
+
+async function commitWhole(
   subject: Job | Unrunnable,
   verdict: Verdict,
   parts: CommitParts & { readonly settler: Settler },
@@ -92,19 +104,23 @@ function record(
   return writing === undefined ? recorder.store(outcome) : writing.then(() => recorder.store(outcome));
 }
 
-async function settleDelivery(
+function settleDelivery(
   subject: Job | Unrunnable,
   verdict: SettleVerdict,
   settler: Settler,
 ): Promise<"settled" | "lost"> {
   const { delivery } = subject;
   const settlement = toSettlement(delivery, verdict);
-  if (settlement === undefined) return "settled";
-  const result = await settler.settle(settlement);
+  if (settlement === undefined) return Promise.resolve("settled");
   // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the
   // old one could be settled all the same, the new one is a second copy, and has nothing more to tell.
-  if (subject.delivery === delivery) return result;
-  return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
+  return settler
+    .settle(settlement)
+    .then((result) =>
+      subject.delivery === delivery
+        ? result
+        : settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler),
+    );
 }
 
 function toSettlement(delivery: Delivery, verdict: SettleVerdict): Settlement | undefined {

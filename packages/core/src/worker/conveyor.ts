@@ -4,14 +4,15 @@ import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Pauses } from "../pauses.ts";
 import type { RunningTask, WorkerQueue } from "../presence.ts";
 import type { ResultBackend } from "../result-backend.ts";
-import { type CommitParts, commit } from "./commit.ts";
+import { type Commitment, type CommitParts, commit } from "./commit.ts";
 import { type DecodeParts, decode } from "./decode.ts";
 import { createInputDiscarder, type DiscardParts } from "./discard-input.ts";
 import type { Executor } from "./executor.ts";
 import { endUnrun } from "./executors/aborts.ts";
 import { type Admission, confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { type Ended, Job, runKey, type Unrunnable } from "./job.ts";
+import { type Ended, Job, type Unrunnable } from "./job.ts";
+import { Jobs } from "./jobs.ts";
 import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
 import { Parking } from "./parking.ts";
@@ -53,8 +54,7 @@ export class Conveyor {
   readonly #committing: CommitParts & { readonly settler: Settler };
   readonly #leases: { readonly stop: () => void } | undefined;
   readonly #heartbeat: { readonly stop: () => void };
-  /** What runs or waits to be settled, by id and run. */
-  readonly #jobs = new Map<string, Job>();
+  readonly #jobs = new Jobs();
   readonly #parking: Parking;
   readonly #screening: Screening;
   readonly #underWay = new UnderWay();
@@ -92,7 +92,7 @@ export class Conveyor {
     this.#heartbeat = startHeartbeat({
       gates: parts.gates,
       lease,
-      jobs: () => [...this.#jobs.values()],
+      jobs: () => this.#jobs.all,
       onError: (error) => logger.warn({ error, queue }, "a heartbeat of running tasks failed"),
     });
     parts.pauses.onChange(queue, () => this.#applyPause());
@@ -122,9 +122,7 @@ export class Conveyor {
 
   /** Those whose handlers run. */
   get runningTasks(): readonly RunningTask[] {
-    return [...this.#jobs.values()]
-      .filter(({ giveUp }) => giveUp !== undefined)
-      .map(({ message: { id, task, queue, attempt }, startedAt }) => ({ id, task, queue, attempt, startedAt }));
+    return this.#jobs.running;
   }
 
   /** Takes deliveries until `stopTaking`, and rejects on what no retry mends. */
@@ -159,12 +157,12 @@ export class Conveyor {
 
   /** Aborts the signals of what runs. */
   abort(reason: AbortedError): void {
-    for (const job of this.#jobs.values()) job.abort(reason);
+    for (const job of this.#jobs.all) job.abort(reason);
   }
 
   /** Ends what runs, whatever its handlers do. */
   abandon(): void {
-    for (const job of this.#jobs.values()) job.giveUp?.();
+    for (const job of this.#jobs.all) job.giveUp?.();
   }
 
   async close(): Promise<void> {
@@ -204,7 +202,7 @@ export class Conveyor {
   }
 
   #start(delivery: Delivery): Promise<void> {
-    const parked = this.#parking.isEmpty ? undefined : this.#jobOf(delivery);
+    const parked = this.#parking.isEmpty ? undefined : this.#jobs.of(delivery);
     if (parked !== undefined && this.#parking.takeOut(parked)) return this.#execute(parked);
     this.#underWay.begin();
     const decoded = decode(delivery, this.#parts.decoding);
@@ -218,7 +216,7 @@ export class Conveyor {
   }
 
   #runJob(job: Job): Promise<void> {
-    this.#jobs.set(job.key, job);
+    this.#jobs.add(job);
     const entering = enterAll(this.#parts.gates, job);
     return entering instanceof Promise
       ? entering.then((admission) => this.#admit(job, admission))
@@ -287,11 +285,19 @@ export class Conveyor {
     return job.isAcknowledged;
   }
 
-  async #finish(subject: Job | Unrunnable, how: Ended): Promise<void> {
+  #finish(subject: Job | Unrunnable, ended: Ended): Promise<void> {
+    const confirming = subject instanceof Job ? confirmAll(this.#parts.gates, subject) : undefined;
+    if (confirming === undefined) return this.#commit(subject, ended);
+    return confirming.then((otherwise) => this.#commit(subject, otherwise ?? ended));
+  }
+
+  #commit(subject: Job | Unrunnable, ended: Ended): Promise<void> {
+    const committing = commit(subject, settle(ended, policyOf(subject)), this.#committing);
+    return committing.then((commitment) => this.#conclude(subject, ended, commitment));
+  }
+
+  #conclude(subject: Job | Unrunnable, ended: Ended, { committed, verdict }: Commitment): void {
     const { emitter, logger, gates } = this.#parts;
-    const confirming = subject instanceof Job ? confirmAll(gates, subject) : undefined;
-    const ended = confirming === undefined ? how : ((await confirming) ?? how);
-    const { committed, verdict } = await commit(subject, settle(ended, policyOf(subject)), this.#committing);
     if (committed === "settled" && verdict.then.kind === "ack") this.#discardInput(subject.delivery);
     this.#lane.forget(subject.delivery);
     if (subject instanceof Job) {
@@ -302,19 +308,14 @@ export class Conveyor {
     this.#underWay.end();
   }
 
-  #jobOf(delivery: Delivery): Job | undefined {
-    const job = isReadable(delivery) ? this.#jobs.get(runKey(delivery.message)) : undefined;
-    return job?.delivery === delivery ? job : undefined;
-  }
-
   #forget(job: Job): void {
-    if (this.#jobs.get(job.key) === job) this.#jobs.delete(job.key);
+    this.#jobs.remove(job);
     if (job.hasEntered) leaveAll(this.#parts.gates, job);
   }
 
   async #release(deliveries: readonly Delivery[]): Promise<void> {
     const releaseOne = async (delivery: Delivery): Promise<void> => {
-      const parked = this.#parking.isEmpty ? undefined : this.#jobOf(delivery);
+      const parked = this.#parking.isEmpty ? undefined : this.#jobs.of(delivery);
       if (parked !== undefined && this.#parking.takeOut(parked)) {
         this.#forget(parked);
         this.#underWay.end();
@@ -330,7 +331,7 @@ export class Conveyor {
 
   #onLost(delivery: Delivery): void {
     this.#lane.forget(delivery);
-    const job = this.#jobOf(delivery);
+    const job = this.#jobs.of(delivery);
     if (job === undefined) return;
     job.abort(
       new AbortedError("LEASE_LOST", `The lease of task ${job.message.id} was lost: another worker may run it now.`),
@@ -341,7 +342,7 @@ export class Conveyor {
   }
 
   #onBlocked(milliseconds: number): void {
-    const tasks = [...new Set([...this.#jobs.values()].map(({ message }) => message.task))];
+    const tasks = [...new Set(this.#jobs.all.map(({ message }) => message.task))];
     this.#parts.logger.warn(
       { queue: this.queue, milliseconds, tasks },
       "the event loop was blocked: leases could not be renewed in time. Move blocking work out of the worker's event loop, or lengthen `lease`",

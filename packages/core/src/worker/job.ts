@@ -40,6 +40,8 @@ export class Job {
   captured: Captured | undefined;
   /** Where its handler runs, when that is elsewhere. */
   carrier: AbortCarrier | undefined;
+  /** Where it is in the list of what may be cancelled. */
+  place = -1;
   #controller: AbortController | undefined;
 
   constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options"> & { readonly opened?: Body }) {
@@ -92,5 +94,6 @@ export interface Unrunnable {
 }
 
 export function runKey({ id, run }: Pick<Message, "id" | "run">): string {
-  return `${id}:${run}`;
+  // No id has a space in it; most runs are the first, and need no text of their own.
+  return run === 0 ? id : `${id} ${run}`;
 }

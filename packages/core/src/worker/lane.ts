@@ -1,5 +1,6 @@
 import type { Consumer, Delivery } from "../broker.ts";
 import { monotonicNow } from "../lifecycle.ts";
+import { TurnoverSet } from "../turnover.ts";
 import { createLookAhead, maxLookAhead } from "./look-ahead.ts";
 import { Quarantine } from "./quarantine.ts";
 
@@ -36,7 +37,7 @@ export function laneWindow(concurrency: number): number {
 /** Receives from one queue: takes as many deliveries as can start soon, starts as many as may run at once. */
 export class Lane {
   /** All that is taken and not settled. */
-  readonly held = new Set<Delivery>();
+  readonly held = new TurnoverSet<Delivery>();
   readonly #parts: LaneParts;
   readonly #stopping = new AbortController();
   readonly #lookAhead = createLookAhead();
@@ -186,6 +187,9 @@ export class Lane {
     }
     const since = monotonicNow();
     const surplus: Delivery[] = [];
+    // Under load the buffer is never empty: what has started must not stay in it.
+    this.#buffer.splice(0, this.#next);
+    this.#next = 0;
     for (const delivery of deliveries) {
       if (!isSuspect(delivery)) this.#buffer.push({ delivery, since });
       else if (!this.#quarantine.keep(delivery)) surplus.push(delivery);

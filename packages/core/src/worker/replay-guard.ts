@@ -5,6 +5,7 @@ import type { StoredOutcome } from "../outcome.ts";
 import { signedUntil } from "../protection/signed-message.ts";
 import type { StateEntry, StateKey, StateStore } from "../state-store.ts";
 import { decodeValue, encodeValue } from "../state-value.ts";
+import { TurnoverMap } from "../turnover.ts";
 import type { Gate } from "./gate.ts";
 import { type Ended, type Job, runKey } from "./job.ts";
 import { persist } from "./persist.ts";
@@ -55,7 +56,7 @@ function createSharedGuard({
   ...patience
 }: ReplayGuardParts & { readonly state: StateStore }): ReplayGuard {
   /** Until when copies of what runs here could be run. */
-  const untils = new Map<string, number>();
+  const untils = new TurnoverMap<string, number>();
   const reads = createBatcher<StateKey, StateEntry | undefined>({
     run: (keys) => persist(() => state.get(keys), patience),
     maxItems: 500,

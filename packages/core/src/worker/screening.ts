@@ -2,7 +2,9 @@ import type { Broker, Delivery } from "../broker.ts";
 import type { Emitter, WorkerEvent } from "../events.ts";
 import type { Logger } from "../logger.ts";
 import type { ResultBackend } from "../result-backend.ts";
+import type { TurnoverSet } from "../turnover.ts";
 import { type Job, runKey, type Unrunnable } from "./job.ts";
+import type { Jobs } from "./jobs.ts";
 import { findOutcomes } from "./redelivery.ts";
 import { describeDelivery, isReadable, tellReceived } from "./report.ts";
 import type { UnderWay } from "./under-way.ts";
@@ -14,9 +16,8 @@ export interface ScreeningParts {
   readonly patience: number;
   readonly isWanted: () => boolean;
   /** All that is taken and not settled. */
-  readonly held: ReadonlySet<Delivery>;
-  /** What runs, or waits to be let in or settled, by id and run. */
-  readonly jobs: ReadonlyMap<string, Job>;
+  readonly held: TurnoverSet<Delivery>;
+  readonly jobs: Jobs;
   readonly underWay: UnderWay;
   /** Told of a job that goes on under a new delivery. */
   readonly onAdopted: (job: Job) => void;

@@ -1,6 +1,7 @@
 import type { Logger } from "../logger.ts";
 import { encodeStage, stageKey, type TaskStage } from "../stage.ts";
 import type { StatePut, StateStore } from "../state-store.ts";
+import { TurnoverMap } from "../turnover.ts";
 import type { Gate } from "./gate.ts";
 import type { Ended, Job } from "./job.ts";
 import type { Verdict } from "./settle.ts";
@@ -25,7 +26,7 @@ export class StageWriter implements Gate {
   /** What is to be written next, by id; `undefined`: nothing stands there any more. */
   #pending = new Map<string, StatePut | undefined>();
   /** Whether it was written of those that run here, by id. */
-  readonly #running = new Map<string, boolean>();
+  readonly #running = new TurnoverMap<string, boolean>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 

@@ -1,7 +1,14 @@
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { ClosedError, type Consumer, type Delivery, type Settlement, type SettleResult } from "@taskferry/core";
+import {
+  ClosedError,
+  type Consumer,
+  type Delivery,
+  readDelivery,
+  type Settlement,
+  type SettleResult,
+  TurnoverSet,
+} from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { readMessage } from "../read-message.ts";
 import { within } from "../within.ts";
 
 /** What a receiver answers a publisher. */
@@ -25,7 +32,7 @@ const backlog = 1_000;
 export class CoreConsumer implements Consumer {
   readonly #parts: CoreConsumerParts;
   readonly #subscription: Subscription;
-  readonly #held = new Set<Delivery>();
+  readonly #held = new TurnoverSet<Delivery>();
   #waiting: Msg[] = [];
   #state: "open" | "stopped" | "closed" = "open";
   #wake: (() => void) | undefined;
@@ -106,7 +113,7 @@ export class CoreConsumer implements Consumer {
   }
 
   #handOut({ data }: Msg): Delivery {
-    const delivery: Delivery = { ...readMessage(data), deliveryCount: undefined, leaseUntil: undefined, token: null };
+    const delivery = readDelivery(data, { deliveryCount: undefined, leaseUntil: undefined, token: null });
     this.#held.add(delivery);
     return delivery;
   }

@@ -1,6 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
-import type { Delivery } from "@taskferry/core";
-import { readMessage } from "../read-message.ts";
+import { type Delivery, readDelivery } from "@taskferry/core";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Source } from "./source.ts";
 
@@ -32,7 +31,7 @@ export function toDelivery(
   const isCounted = Number.isFinite(former);
   const count = delivered + (isCounted ? former : 0);
   const isSure = isCounted && (count > 1 || storedAt > restartedAt + clockSlack);
-  return { ...readMessage(data), token, deliveryCount: isSure ? count : undefined, leaseUntil };
+  return readDelivery(data, { token, deliveryCount: isSure ? count : undefined, leaseUntil });
 }
 
 export function tokenOf(delivery: Delivery): Token {

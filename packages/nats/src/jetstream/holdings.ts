@@ -1,4 +1,4 @@
-import { type Delivery, isTaskferryError, monotonicNow } from "@taskferry/core";
+import { type Delivery, isTaskferryError, monotonicNow, TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { tokenOf } from "./delivery.ts";
 import { leaseWithin } from "./lease-terms.ts";
@@ -20,7 +20,7 @@ export interface HoldingsParts {
 export class Holdings {
   readonly #parts: HoldingsParts;
   /** What was handed out, and until when its owner may have it. */
-  readonly #owned = new Map<Delivery, number>();
+  readonly #owned = new TurnoverMap<Delivery, number>();
   #buffer: Delivery[] = [];
   #beat: NodeJS.Timeout | undefined;
   #isRenewing = false;

@@ -1,5 +1,6 @@
 import type { Subscription } from "@nats-io/transport-node";
 import type { StoredOutcome } from "@taskferry/core";
+import { TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { tryFromValue } from "./outcome-values.ts";
 
@@ -29,7 +30,7 @@ const largestLook = 500;
 /** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
 export class WaitingRoom {
   readonly #parts: WaitingRoomParts;
-  readonly #waits = new Map<string, Wait>();
+  readonly #waits = new TurnoverMap<string, Wait>();
   #toLook = new Set<string>();
   #poll: NodeJS.Timeout | undefined;
 

@@ -6,6 +6,7 @@ import {
   monotonicNow,
   type Settlement,
   type SettleResult,
+  TurnoverSet,
 } from "@taskferry/core";
 import type { ChannelModel } from "amqplib";
 import { classify, isFinal, toBrokerError } from "../faults.ts";
@@ -50,7 +51,7 @@ export class RabbitmqConsumer implements Consumer {
   readonly #wakeable = new Wakeable();
   readonly #age: AgeTimer;
   /** What was taken and is not settled, of the channel that is open now. */
-  #held = new Set<Held>();
+  readonly #held = new TurnoverSet<Held>();
   #intake: Intake | undefined;
   #state: "open" | "stopped" | "closed" = "open";
   #failure: Error | undefined;
@@ -246,7 +247,7 @@ export class RabbitmqConsumer implements Consumer {
   #onLost(intake: Intake, error: Error | undefined): void {
     if (this.#intake !== intake) return;
     this.#intake = undefined;
-    this.#held = new Set();
+    this.#held.clear();
     this.#wakeable.wake();
     const fault = error === undefined ? undefined : classify(error);
     // A queue was deleted while nobody was subscribed to it.

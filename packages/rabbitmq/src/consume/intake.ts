@@ -2,6 +2,7 @@ import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { onError } from "../driver.ts";
 import type { Link } from "../link.ts";
 import { type Band, bands } from "../topology/names.ts";
+import { TagWindow } from "./tag-window.ts";
 
 export interface IntakeParts {
   readonly link: Link;
@@ -39,8 +40,8 @@ export class Intake {
   isAlive = true;
   readonly #parts: IntakeParts;
   readonly #channel: Channel;
-  /** All that is delivered and not settled, by delivery tag, in order. */
-  readonly #open = new Map<number, Held>();
+  /** All that is delivered and not settled. */
+  readonly #open = new TagWindow<Held>();
   readonly #waiting: Readonly<Record<Band, Held[]>> = { 0: [], 1: [], 2: [] };
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #lastArrival: Record<Band, number> = { 0: 0, 1: 0, 2: 0 };
@@ -141,26 +142,24 @@ export class Intake {
     for (const held of ended) held.isEnded = true;
     let last: ConsumeMessage | undefined;
     let count = 0;
-    for (const [tag, held] of this.#open) {
-      if (!held.isEnded) break;
-      this.#forget(tag, held);
+    for (let held = this.#open.oldest; held?.isEnded; held = this.#open.oldest) {
+      this.#forget(held);
       last = held.raw;
       count += 1;
     }
     if (last !== undefined) this.#channel.ack(last, count > 1);
     if (count === ended.length) return;
-    for (const { raw } of ended) {
-      const held = this.#open.get(raw.fields.deliveryTag);
-      if (held === undefined) continue;
-      this.#forget(raw.fields.deliveryTag, held);
-      this.#channel.ack(raw);
+    for (const held of ended) {
+      if (this.#open.get(held.raw.fields.deliveryTag) === undefined) continue;
+      this.#forget(held);
+      this.#channel.ack(held.raw);
     }
   }
 
   /** Puts it back into its queue; the server counts that. */
   giveBack(held: Held): void {
     if (!this.isAlive) return;
-    this.#forget(held.raw.fields.deliveryTag, held);
+    this.#forget(held);
     this.#channel.nack(held.raw, false, true);
   }
 
@@ -218,7 +217,7 @@ export class Intake {
   #arrive(band: Band, raw: ConsumeMessage, consumerTag: string): void {
     if (!this.isAlive) return;
     const held: Held = { intake: this, band, raw, consumerTag, isEnding: false, isEnded: false };
-    this.#open.set(raw.fields.deliveryTag, held);
+    this.#open.add(raw.fields.deliveryTag, held);
     this.#waiting[band].push(held);
     this.#lastArrival[band] = performance.now();
     const subscription = this.#subscriptions.get(consumerTag);
@@ -226,8 +225,8 @@ export class Intake {
     this.#parts.onArrival();
   }
 
-  #forget(tag: number, { consumerTag }: Held): void {
-    this.#open.delete(tag);
+  #forget({ raw, consumerTag }: Held): void {
+    this.#open.delete(raw.fields.deliveryTag);
     const subscription = this.#subscriptions.get(consumerTag);
     if (subscription !== undefined) subscription.outstanding -= 1;
   }

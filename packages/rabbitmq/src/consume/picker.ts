@@ -23,8 +23,12 @@ export class Picker {
   /** Nothing, though a lower band waits, while a higher one is about to give more. */
   pick(intake: Intake, room: number): readonly Held[] {
     const picked: Held[] = [];
-    while (picked.length < room && bands.some((band) => intake.hasWaiting(band))) {
-      const ranks = this.#ranks(intake);
+    // Nothing comes in meanwhile: what is lively stays so.
+    const lively = this.#lively(intake);
+    while (picked.length < room) {
+      const waiting = setOf(intake);
+      if (waiting === 0) break;
+      const ranks = subsets[waiting | lively] as readonly Band[];
       const band = this.#turns.next(ranks);
       const held = intake.shift(band);
       if (held === undefined) break;
@@ -34,11 +38,11 @@ export class Picker {
     return picked;
   }
 
-  /** The bands whose turn it may be, from the highest; not made anew for each message. */
-  #ranks(intake: Intake): readonly Band[] {
+  /** The bands from which the next is on its way, as a set. */
+  #lively(intake: Intake): number {
     let set = 0;
-    for (const band of bands) if (intake.hasWaiting(band) || this.#isLively(intake, band)) set |= 1 << band;
-    return subsets[set] as readonly Band[];
+    for (const band of bands) if (this.#isLively(intake, band)) set |= 1 << band;
+    return set;
   }
 
   /** To be told that the lively bands gave nothing in time: the others need not wait for them. */
@@ -51,4 +55,11 @@ export class Picker {
     const last = intake.lastArrival(band);
     return performance.now() - last < liveliness && this.#givenUp[band] !== last && intake.creditOf(band).left > 0;
   }
+}
+
+/** The bands that wait, as a set. */
+function setOf(intake: Intake): number {
+  let set = 0;
+  for (const band of bands) if (intake.hasWaiting(band)) set |= 1 << band;
+  return set;
 }

@@ -2,11 +2,10 @@ import {
   ClosedError,
   type Consumer,
   type Delivery,
-  decodeMessage,
-  isTaskferryError,
-  MessageError,
+  readDelivery,
   type Settlement,
   type SettleResult,
+  TurnoverSet,
 } from "@taskferry/core";
 import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { Wakeable } from "../consume/wakeable.ts";
@@ -30,7 +29,7 @@ const pause = 500;
 export class FanoutConsumer implements Consumer {
   readonly #parts: FanoutConsumerParts;
   readonly #wakeable = new Wakeable();
-  readonly #held = new Set<Delivery>();
+  readonly #held = new TurnoverSet<Delivery>();
   #buffer: ConsumeMessage[] = [];
   #channel: Channel | undefined;
   #model: ChannelModel | undefined;
@@ -120,7 +119,7 @@ export class FanoutConsumer implements Consumer {
   /** At most once: it is gone when it is taken. */
   #hand(raw: ConsumeMessage): Delivery {
     this.#channel?.ack(raw);
-    const delivery = toDelivery(raw.content);
+    const delivery = readDelivery(raw.content, { deliveryCount: undefined, leaseUntil: undefined, token: null });
     this.#held.add(delivery);
     return delivery;
   }
@@ -161,18 +160,5 @@ export class FanoutConsumer implements Consumer {
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
-  }
-}
-
-function toDelivery(content: Buffer): Delivery {
-  const handout = { deliveryCount: undefined, leaseUntil: undefined, token: null };
-  try {
-    return { ...handout, message: decodeMessage(content) };
-  } catch (error) {
-    const known = isTaskferryError(error)
-      ? error
-      : new MessageError("MESSAGE_MALFORMED", `Expected a message, got bytes that cannot be read: ${String(error)}`);
-    const id = known instanceof MessageError ? known.id : undefined;
-    return { ...handout, malformed: { bytes: content, error: known, id } };
   }
 }

@@ -1,4 +1,4 @@
-import { monotonicNow, type StoredOutcome, type WaitOptions } from "@taskferry/core";
+import { monotonicNow, type StoredOutcome, TurnoverMap, type WaitOptions } from "@taskferry/core";
 
 interface Waiter {
   readonly offer: (outcome: StoredOutcome) => void;
@@ -17,8 +17,8 @@ const sweepInterval = 30_000;
 
 /** What has come to this process, and those who wait for more. */
 export class Inbox {
-  readonly #kept = new Map<string, Kept>();
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #kept = new TurnoverMap<string, Kept>();
+  readonly #waiters = new TurnoverMap<string, Set<Waiter>>();
   #sweeper: NodeJS.Timeout | undefined;
 
   /** Of one run the first stands; a higher run replaces a lower one. */

@@ -3,10 +3,11 @@ import {
   type Consumer,
   type Delivery,
   dedupeId,
+  readDelivery,
   type Settlement,
   type SettleResult,
+  TurnoverSet,
 } from "@taskferry/core";
-import { toDelivery } from "../delivery.ts";
 
 export interface PubSubConsumerParts {
   readonly window: number;
@@ -25,7 +26,7 @@ const remembered = 1_000;
 export class PubSubConsumer implements Consumer {
   readonly #parts: PubSubConsumerParts;
   readonly #buffer: Delivery[] = [];
-  readonly #held = new Set<Delivery>();
+  readonly #held = new TurnoverSet<Delivery>();
   readonly #seen = new Set<string>();
   #state: "open" | "stopped" | "closed" = "open";
   #wake: () => void = () => undefined;
@@ -37,7 +38,7 @@ export class PubSubConsumer implements Consumer {
   /** To be told of each message. */
   hear(frame: Buffer): void {
     if (this.#state !== "open") return;
-    const delivery = toDelivery(frame, { token: undefined, deliveryCount: undefined, leaseUntil: undefined });
+    const delivery = readDelivery(frame, { token: undefined, deliveryCount: undefined, leaseUntil: undefined });
     if (delivery.message !== undefined && !this.#isNew(dedupeId(delivery.message))) return;
     if (this.#buffer.length >= this.#parts.buffer) {
       this.#buffer.shift();

@@ -7,11 +7,12 @@ import {
   type Delivery,
   isTaskferryError,
   monotonicNow,
+  readDelivery,
   type Settlement,
   type SettleResult,
+  TurnoverSet,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { toDelivery } from "../delivery.ts";
 import { longestBlock } from "../driver.ts";
 import { UnansweredError } from "../faults.ts";
 import { isAbortedFirst } from "../is-aborted-first.ts";
@@ -61,7 +62,7 @@ function readHandout(
   const reader = new PackedListReader(packed);
   return Array.from({ length: reader.length / 2 }, (_, index) => {
     const token: Token = { key: reader.text(), owner };
-    return toDelivery(reader.bytes(), { token, deliveryCount: (former[index] ?? 0) + 1, leaseUntil });
+    return readDelivery(reader.bytes(), { token, deliveryCount: (former[index] ?? 0) + 1, leaseUntil });
   });
 }
 
@@ -76,12 +77,13 @@ function wasSent(result: PromiseSettledResult<void>): boolean {
 
 export class QueueConsumer implements Consumer {
   readonly #parts: QueueConsumerParts;
-  readonly #held = new Set<Delivery>();
+  readonly #held = new TurnoverSet<Delivery>();
   readonly #stopped = new AbortController();
   #request = 0;
   /** Until then there is nothing to take without a marker: the last take has left nothing. */
   #nextAt = 0;
   #isClosed = false;
+  #taking: { readonly signal: AbortSignal; readonly ended: AbortSignal } | undefined;
 
   constructor(parts: QueueConsumerParts) {
     this.#parts = parts;
@@ -89,7 +91,7 @@ export class QueueConsumer implements Consumer {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     const wanted = Math.min(max, largestBatch, this.#parts.window - this.#held.size);
-    const ended = AbortSignal.any([signal, this.#stopped.signal]);
+    const ended = this.#endOf(signal);
     while (wanted > 0 && !ended.aborted) {
       if (this.#isClosed) throw new ClosedError("The consumer");
       const idle = this.#nextAt - monotonicNow();
@@ -165,6 +167,13 @@ export class QueueConsumer implements Consumer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Made once for all takes with the same signal: what Node keeps of each would outlive many of them. */
+  #endOf(signal: AbortSignal): AbortSignal {
+    if (this.#taking?.signal !== signal)
+      this.#taking = { signal, ended: AbortSignal.any([signal, this.#stopped.signal]) };
+    return this.#taking.ended;
   }
 
   /** Asks until there is a reply. An abort ends the wait; what an overdue reply brings is handed back. */

@@ -1,4 +1,5 @@
 import type { StoredOutcome } from "@taskferry/core";
+import { TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { createBatchedCalls } from "./batched-calls.ts";
 import { tryFromValue } from "./stored-value.ts";
@@ -21,7 +22,7 @@ const pollInterval = 5_000;
 /** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
 export class WaitingRoom {
   readonly #channelOf: (id: string) => string;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #waiters = new TurnoverMap<string, Set<Waiter>>();
   readonly #subscribe: (channel: string) => Promise<void>;
   readonly #unsubscribe: (channel: string) => Promise<void>;
   readonly #ping: () => Promise<unknown>;

@@ -3,6 +3,7 @@ import { monotonicNow } from "../../lifecycle.ts";
 import type { ResolvedLimit } from "../../limit.ts";
 import { keySegment } from "../../state-segment.ts";
 import type { StateStore } from "../../state-store.ts";
+import { TurnoverMap } from "../../turnover.ts";
 import type { Admission, Gate } from "../gate.ts";
 import type { Job } from "../job.ts";
 import { type Holding, LimitedKey, type Room } from "./limited-key.ts";
@@ -31,7 +32,7 @@ export function createLimitGate(parts: LimitGateParts): Gate {
 class LimitGate implements Gate {
   readonly #parts: LimitGateParts;
   readonly #keys = new Map<string, LimitedKey>();
-  readonly #keyOf = new Map<Job, string>();
+  readonly #keyOf = new TurnoverMap<Job, string>();
   readonly #holdings = new Map<string, Holding>();
   readonly #room: Room = { parked: 0, keys: 0, asking: 0, yield: 1 };
   #timer: NodeJS.Timeout | undefined;
