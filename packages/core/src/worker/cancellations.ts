@@ -133,7 +133,7 @@ export class Cancellations implements Gate {
     if (!concerns(record, job.message)) return;
     job.abort(new AbortedError("TASK_CANCELLED", record.reason));
     // The process may end before: the record is there for whoever takes the task next.
-    if (record.grace !== undefined) setTimeout(() => job.giveUp?.(), record.grace).unref();
+    if (record.grace !== undefined) setTimeout(() => job.giveUp(), record.grace).unref();
   }
 
   async #write(entries: readonly StatePut[]): Promise<void> {

@@ -191,7 +191,7 @@ export class Claims implements Gate {
   #lose(job: Job, held: Held): void {
     held.isLost = true;
     job.abort(new AbortedError("LEASE_LOST", `The claim of task ${job.message.id} was lost: another may run it now.`));
-    setTimeout(() => job.giveUp?.(), grace).unref();
+    setTimeout(() => job.giveUp(), grace).unref();
   }
 
   #write({ isLost, tail }: Held, write: () => Promise<unknown>): void {

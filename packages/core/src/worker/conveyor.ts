@@ -162,7 +162,7 @@ export class Conveyor {
 
   /** Ends what runs, whatever its handlers do. */
   abandon(): void {
-    for (const job of this.#jobs.all) job.giveUp?.();
+    for (const job of this.#jobs.all) job.giveUp();
   }
 
   async close(): Promise<void> {
@@ -337,7 +337,7 @@ export class Conveyor {
       new AbortedError("LEASE_LOST", `The lease of task ${job.message.id} was lost: another worker may run it now.`),
     );
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
-    setTimeout(() => job.giveUp?.(), this.#parts.grace).unref();
+    setTimeout(() => job.giveUp(), this.#parts.grace).unref();
     if (this.#parking.takeOut(job)) void this.#finish(job, { kind: "leaseLost" });
   }
 

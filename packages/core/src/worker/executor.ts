@@ -7,7 +7,7 @@ import type { Ended, Job } from "./job.ts";
 export interface Executor {
   /**
    * Runs the job's handler to its end and never rejects. While it does, `job.abort` reaches the handler's signal, and
-   * `job.giveUp` ends the execution whatever the handler does: what runs in a thread or process of its own is killed,
+   * `job.giveUp()` ends the execution whatever the handler does: what runs in a thread or process of its own is killed,
    * what shares an event loop is left behind. A job that aborts for its timeout is given up a grace later.
    */
   execute(job: Job): Promise<Ended>;

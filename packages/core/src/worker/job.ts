@@ -12,6 +12,12 @@ export interface AbortCarrier {
   carryAbort(reason: AbortedError): void;
 }
 
+/** A handler that runs. */
+export interface RunningExecution {
+  /** Ends it from outside, whatever the handler does. */
+  giveUp(): void;
+}
+
 /** One message on its way through a worker, from decoding to settlement. */
 export class Job {
   /** Replaced when the message is delivered again while it runs here, on brokers without leases. */
@@ -34,8 +40,8 @@ export class Job {
   hasEntered = false;
   /** Why its signal aborted. */
   aborted: AbortedError | undefined;
-  /** Ends the execution from outside; set while the handler runs. */
-  giveUp: (() => void) | undefined;
+  /** Set while the handler runs. */
+  execution: RunningExecution | undefined;
   /** What surrounds its handler, where that runs elsewhere. */
   captured: Captured | undefined;
   /** Where its handler runs, when that is elsewhere. */
@@ -66,6 +72,11 @@ export class Job {
     this.aborted = reason;
     this.#controller?.abort(reason);
     this.carrier?.carryAbort(reason);
+  }
+
+  /** Ends its execution, if it has begun and not ended. */
+  giveUp(): void {
+    this.execution?.giveUp();
   }
 }
 

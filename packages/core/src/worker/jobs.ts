@@ -33,7 +33,7 @@ export class Jobs {
   /** Those whose handlers run. */
   get running(): readonly RunningTask[] {
     return this.all
-      .filter(({ giveUp }) => giveUp !== undefined)
+      .filter(({ execution }) => execution !== undefined)
       .map(({ message: { id, task, queue, attempt }, startedAt }) => ({ id, task, queue, attempt, startedAt }));
   }
 }

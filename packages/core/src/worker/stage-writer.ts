@@ -67,7 +67,7 @@ export class StageWriter implements Gate {
   }
 
   async beat(jobs: readonly Job[]): Promise<void> {
-    for (const job of jobs) if (job.options.track && job.giveUp !== undefined) this.#tellRunning(job);
+    for (const job of jobs) if (job.options.track && job.execution !== undefined) this.#tellRunning(job);
   }
 
   async drain(): Promise<void> {

@@ -10,7 +10,7 @@ export function startTimeout(job: Job, timeout: number, grace: number): () => vo
   let timer = setTimeout(
     () => {
       job.abort(end);
-      timer = setTimeout(() => job.giveUp?.(), grace);
+      timer = setTimeout(() => job.giveUp(), grace);
     },
     Math.min(timeout, 2 ** 31 - 1),
   );

@@ -3,7 +3,7 @@ import type { Execution } from "../../middleware.ts";
 import type { ProviderScope } from "../../provider-scope.ts";
 import { validate } from "../../schema.ts";
 import type { Executor } from "../executor.ts";
-import type { Ended, Job } from "../job.ts";
+import type { Ended, Job, RunningExecution } from "../job.ts";
 import { endAborted, endOverruled, findFailure, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
 import { JobExecution } from "./job-execution.ts";
@@ -24,31 +24,62 @@ export interface LoopExecutorParts extends OutputParts {
 /** Runs handlers in the event loop of this process. */
 export function createLoopExecutor(parts: LoopExecutorParts): Executor {
   return {
-    execute: (job) => new Promise((resolve) => runToEnd(job, parts, resolve)),
+    execute: (job) => new Promise((resolve) => new LoopExecution(job, parts, resolve).start()),
     stop: () => undefined,
   };
 }
 
-/** With callbacks rather than `await`: this is done for every task. */
-function runToEnd(job: Job, parts: LoopExecutorParts, resolve: (ended: Ended) => void): void {
-  const { timeout } = job.options;
-  const stopTimer = timeout === undefined ? undefined : startTimeout(job, timeout, parts.timeoutGrace);
-  const end = (ended: Ended): void => {
-    job.giveUp = undefined;
-    stopTimer?.();
-    resolve(ended);
-  };
-  job.giveUp = () => {
-    parts.onAbandoned(job);
-    resolve(endAborted(job) ?? { kind: "stopping" });
-  };
-  const onThrown = (error: unknown): void => end(endAborted(job) ?? classify(error));
-  try {
-    const returned = runHandler(job, parts);
-    if (isThenable(returned)) toPromise(returned).then((value) => endReturned(job, value, { parts, end }), onThrown);
-    else endReturned(job, returned, { parts, end });
-  } catch (error) {
-    onThrown(error);
+/** One handler that runs, with callbacks and one object rather than `await`: this is done for every task. */
+class LoopExecution implements RunningExecution {
+  readonly #job: Job;
+  readonly #parts: LoopExecutorParts;
+  readonly #resolve: (ended: Ended) => void;
+  #stopTimer: (() => void) | undefined;
+
+  constructor(job: Job, parts: LoopExecutorParts, resolve: (ended: Ended) => void) {
+    this.#job = job;
+    this.#parts = parts;
+    this.#resolve = resolve;
+  }
+
+  start(): void {
+    const job = this.#job;
+    const { timeout } = job.options;
+    if (timeout !== undefined) this.#stopTimer = startTimeout(job, timeout, this.#parts.timeoutGrace);
+    job.execution = this;
+    try {
+      const returned = runHandler(job, this.#parts);
+      if (!isThenable(returned)) return this.#endReturned(returned);
+      toPromise(returned).then(
+        (value) => this.#endReturned(value),
+        (error: unknown) => this.#endThrown(error),
+      );
+    } catch (error) {
+      this.#endThrown(error);
+    }
+  }
+
+  giveUp(): void {
+    this.#parts.onAbandoned(this.#job);
+    this.#resolve(endAborted(this.#job) ?? { kind: "stopping" });
+  }
+
+  #endReturned(value: unknown): void {
+    const job = this.#job;
+    const overruled = job.aborted === undefined ? undefined : endOverruled(job);
+    if (overruled !== undefined) this.#end(overruled);
+    else if (job.handler.task.output === undefined) this.#end(serializeOutput(job.message.task, value, this.#parts));
+    else void checkOutput(job, value, this.#parts).then((ended) => this.#end(ended));
+  }
+
+  #endThrown(error: unknown): void {
+    this.#end(endAborted(this.#job) ?? classify(error));
+  }
+
+  #end(ended: Ended): void {
+    this.#job.execution = undefined;
+    this.#stopTimer?.();
+    this.#resolve(ended);
   }
 }
 
@@ -59,18 +90,6 @@ function isThenable(returned: unknown): returned is PromiseLike<unknown> {
 /** What is not a promise but behaves like one, such as a query, may do anything when its `then` is called. */
 function toPromise(returned: PromiseLike<unknown>): Promise<unknown> {
   return returned instanceof Promise ? returned : Promise.resolve(returned);
-}
-
-interface Ending {
-  readonly parts: LoopExecutorParts;
-  readonly end: (ended: Ended) => void;
-}
-
-function endReturned(job: Job, value: unknown, { parts, end }: Ending): void {
-  const overruled = job.aborted === undefined ? undefined : endOverruled(job);
-  if (overruled !== undefined) end(overruled);
-  else if (job.handler.task.output === undefined) end(serializeOutput(job.message.task, value, parts));
-  else void checkOutput(job, value, parts).then(end);
 }
 
 function runHandler(job: Job, parts: LoopExecutorParts): unknown {

@@ -2,7 +2,7 @@ import { CancelTask, RetryLater } from "../../errors.ts";
 import type { Captured } from "../../surroundings.ts";
 import type { Executor } from "../executor.ts";
 import type { RunListeners, Site, SiteRun } from "../isolation/site.ts";
-import type { Ended, Job } from "../job.ts";
+import type { Ended, Job, RunningExecution } from "../job.ts";
 import { endAborted, endOverruled, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
 import { JobExecution } from "./job-execution.ts";
@@ -33,13 +33,13 @@ export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
 function place(job: Job, parts: RemoteExecutorParts, end: (ended: Ended) => void): void {
   job.captured = parts.capture();
   const placement = new Placement(job, parts.timeoutGrace, end);
-  let run: SiteRun | undefined;
-  job.giveUp = () => placement.giveUp(run);
-  run = parts.site.run(job, placement);
+  job.execution = placement;
+  placement.run = parts.site.run(job, placement);
 }
 
 /** One job on its way to a site and back, and its time. */
-class Placement implements RunListeners {
+class Placement implements RunListeners, RunningExecution {
+  run: SiteRun | undefined;
   readonly #job: Job;
   readonly #timeoutGrace: number;
   readonly #end: (ended: Ended) => void;
@@ -64,14 +64,14 @@ class Placement implements RunListeners {
     this.#end(overrule(this.#job, ended));
   }
 
-  giveUp(run: SiteRun | undefined): void {
+  giveUp(): void {
     this.#leave();
-    void run?.giveUp().then(() => this.#end(endAborted(this.#job) ?? { kind: "stopping" }));
+    void this.run?.giveUp().then(() => this.#end(endAborted(this.#job) ?? { kind: "stopping" }));
   }
 
   #leave(): void {
     this.#stopTimer?.();
-    this.#job.giveUp = undefined;
+    this.#job.execution = undefined;
   }
 }
 
@@ -95,7 +95,7 @@ async function runWrapped(job: Job, parts: WrappedParts): Promise<Ended> {
     value = parts.serializers.deserialize(ended.result.contentType, ended.result.body);
     return value;
   };
-  job.giveUp = () => parts.onGivenUp(endAborted(job) ?? { kind: "stopping" });
+  job.execution = { giveUp: () => parts.onGivenUp(endAborted(job) ?? { kind: "stopping" }) };
   try {
     const returned = await parts.wrap(new JobExecution(job), next);
     const isUntouched = ended?.kind === "returned" && returned === value;
@@ -104,7 +104,7 @@ async function runWrapped(job: Job, parts: WrappedParts): Promise<Ended> {
     if (ended !== undefined && error === thrown) return ended;
     return endAborted(job) ?? classify(error);
   } finally {
-    job.giveUp = undefined;
+    job.execution = undefined;
   }
 }
 

@@ -63,7 +63,8 @@ rotate(tonumber(ARGV[5]))
 local request = KEYS[#KEYS]
 local token = ARGV[3] .. ' ' .. ARGV[4]
 local keys = {}
-local deadline = now + tonumber(ARGV[2])
+-- As text: Redis would write out the same number for each message, digit by digit.
+local deadline = string.format('%d', now + tonumber(ARGV[2]))
 local answered = tonumber(redis.call('GET', request) or '0')
 local asked = tonumber(ARGV[4])
 taker = ARGV[3]
@@ -104,12 +105,14 @@ else
   end
 end
 if #keys == 0 then return { '', keys, next } end
-local former = redis.call('HMGET', count, unpack(keys))
 local bytes = frames(keys)
-local items, counts, again = {}, {}, false
-for i, key in ipairs(keys) do
-  items[i * 2 - 1], items[i * 2] = key, bytes[i] or ''
-  counts[i] = tonumber(former[i] or '0')
-  again = again or counts[i] > 0
+local items = {}
+for i, key in ipairs(keys) do items[i * 2 - 1], items[i * 2] = key, bytes[i] or '' end
+local counts, again = {}, false
+if redis.call('EXISTS', count) == 1 then
+  for i, former in ipairs(redis.call('HMGET', count, unpack(keys))) do
+    counts[i] = tonumber(former or '0')
+    again = again or counts[i] > 0
+  end
 end
 return { cmsgpack.pack(items), again and counts or {}, next }`;

@@ -13,7 +13,9 @@ local returned = { [2] = returned_high, [1] = returned_middle, [0] = returned_lo
 -- Bytes that were read already.
 local bodies = {}
 local function read_place(key, found)
-  local value, id = string.match(found or key, '^([012])[ /](.+)$')
+  -- Ours are as we wrote them.
+  if found then return string.byte(found) - 48, string.sub(found, 3) end
+  local value, id = string.match(key, '^([012])/(.+)$')
   return tonumber(value), id
 end
 local function place_of(key)
@@ -88,7 +90,12 @@ local function drop(keys)
   local late = {}
   for i, key in ipairs(keys) do
     local value, id = read_place(key, places[i])
-    if id == 'delayed' then late[#late + 1] = key elseif id then table.insert(ids[value], id) end
+    if id == 'delayed' then
+      late[#late + 1] = key
+    elseif id then
+      local some = ids[value]
+      some[#some + 1] = id
+    end
   end
   for value = 0, 2 do
     if #ids[value] > 0 then
