@@ -124,7 +124,7 @@ async function measureBest(variant: Variant): Promise<number> {
 async function measure({ config = {}, prepare }: Variant): Promise<number> {
   const broker = memory();
   const inputs = Array.from({ length: tasks }, () => payload);
-  const { done, tick } = countdown(tasks);
+  const { done, tick } = countdown({ count: tasks });
   const handler = echo.handler(async ({ user }) => {
     tick();
     return user;

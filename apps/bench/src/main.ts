@@ -32,8 +32,8 @@ await writeFile(`.results/${stamp}.md`, `${heading}\n\n${table}\n`);
 await writeFile(`.results/${stamp}.json`, JSON.stringify({ heading, options, samples }));
 console.log(`\nsaved to apps/bench/.results/${stamp}.md`);
 
-function tell({ subject, phase, count, milliseconds }: Sample, round: number): void {
+function tell({ subject, phase, count, share, milliseconds }: Sample, round: number): void {
   console.log(
-    `round ${round}  ${subject.padEnd(20)} ${phase.padEnd(12)} ${Math.round((count / milliseconds) * 1_000)}/s`,
+    `round ${round}  ${subject.padEnd(20)} ${phase.padEnd(12)} ${Math.round(((count * share) / milliseconds) * 1_000)}/s`,
   );
 }

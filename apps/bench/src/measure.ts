@@ -7,12 +7,14 @@ export type PhaseName = keyof Subject;
 export interface Order {
   readonly subject: string;
   readonly phase: PhaseName;
-  readonly setting: Setting;
+  readonly setting: Omit<Setting, "onWarm">;
 }
 
 /** What it answers. Times in milliseconds; CPU of the measuring process alone. */
 export interface Measurement {
   readonly milliseconds: number;
+  /** The share of the tasks that was measured: the others came before the clock started. */
+  readonly share: number;
   readonly cpuMilliseconds: number;
   readonly rssMegabytes: number;
   /** Sorted; of round trips alone. */
@@ -25,20 +27,22 @@ const warmUps = 50;
 export async function measure({ subject: name, phase, setting }: Order): Promise<Measurement> {
   const subject = subjects[name]?.subject;
   if (phase === "roundTrip") return measureRoundTrips(subject?.roundTrip, setting);
-  const timed = await subject?.[phase]?.(setting);
+  let [start, cpu, share] = [0, process.cpuUsage(), 1];
+  const onWarm = (rest: number): void => {
+    [start, cpu, share] = [performance.now(), process.cpuUsage(), rest];
+  };
+  const timed = await subject?.[phase]?.({ ...setting, onWarm });
   if (timed === undefined) throw new Error(`${name} has no phase ${phase}`);
-  const cpu = process.cpuUsage();
-  const start = performance.now();
   await timed.run();
   const milliseconds = performance.now() - start;
-  const measurement = { milliseconds, ...resources(cpu) };
+  const measurement = { milliseconds, share, ...resources(cpu) };
   await timed.close();
   return measurement;
 }
 
-async function measureRoundTrips(phase: Subject["roundTrip"], setting: Setting): Promise<Measurement> {
+async function measureRoundTrips(phase: Subject["roundTrip"], setting: Order["setting"]): Promise<Measurement> {
   if (phase === undefined) throw new Error("no round trips");
-  const { once, close } = await phase(setting);
+  const { once, close } = await phase({ ...setting, onWarm: () => undefined });
   for (let index = 0; index < warmUps; index += 1) await once();
   const latencies: number[] = [];
   const cpu = process.cpuUsage();
@@ -49,7 +53,7 @@ async function measureRoundTrips(phase: Subject["roundTrip"], setting: Setting):
     latencies.push(performance.now() - begin);
   }
   const milliseconds = performance.now() - start;
-  const measurement = { milliseconds, ...resources(cpu), latencies: latencies.sort((a, b) => a - b) };
+  const measurement = { milliseconds, share: 1, ...resources(cpu), latencies: latencies.sort((a, b) => a - b) };
   await close();
   return measurement;
 }

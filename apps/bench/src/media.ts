@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
 import { startNats, startRabbitmq, startRedis } from "@taskferry/testing";
 import { Redis } from "ioredis";
@@ -47,6 +48,8 @@ async function openRedis(): Promise<Medium> {
 
 async function openNats(): Promise<Medium> {
   const server = await startNats();
+  // What a server stored in its first seconds may have been delivered before, as far as anybody knows: it is looked up.
+  await wait(6_000);
   const connection = await connect({ servers: `${server.host}:${server.port}` });
   const clear = async (): Promise<void> => {
     const { streams } = (await connection.request("$JS.API.STREAM.NAMES")).json<{

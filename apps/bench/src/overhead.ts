@@ -92,7 +92,7 @@ async function measure({ middlewares = [], makeHandler = plain, prepare }: Varia
     noop,
     Array.from({ length: tasks }, (_, index) => index),
   );
-  const { done, tick } = countdown(tasks);
+  const { done, tick } = countdown({ count: tasks });
   const queues = { default: { concurrency: 100 } };
   const worker = createWorker({ broker, handlers: [makeHandler(tick)], middlewares, queues, logger: silentLogger });
   prepare?.(worker);

@@ -31,34 +31,54 @@ export interface Setting {
   readonly inFlight: number;
   readonly concurrency: number;
   readonly payload: Payload;
+  /** To be called once the first tenth is done: the clock starts then. The rest is this share of the whole. */
+  readonly onWarm: (rest: number) => void;
 }
+
+/** What is done so many times. */
+export interface Course {
+  readonly count: number;
+  readonly onWarm?: (rest: number) => void;
+}
+
+/** Of what is done, the share that only warms up: connections, and the compiler. */
+const warmUp = 0.1;
 
 export interface Payload {
   readonly text: string;
 }
 
 /** Runs `start` for 0 to `count` - 1, `inFlight` at once. */
-export async function pump(count: number, inFlight: number, start: (index: number) => Promise<unknown>): Promise<void> {
+export async function pump(
+  { inFlight, ...course }: Course & { readonly inFlight: number },
+  start: (index: number) => Promise<unknown>,
+): Promise<void> {
+  const { count } = course;
+  const { tick } = countdown(course);
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < count) {
       const index = next;
       next += 1;
       await start(index);
+      tick();
     }
   };
   await Promise.all(Array.from({ length: Math.min(inFlight, count) }, lane));
 }
 
 /** A promise that resolves at the `count`th call of `tick`. */
-export function countdown(count: number): { readonly done: Promise<void>; readonly tick: () => void } {
+export function countdown({ count, onWarm }: Course): { readonly done: Promise<void>; readonly tick: () => void } {
+  const cold = Math.floor(count * warmUp);
   let left = count;
   let finish: () => void = () => undefined;
   const done = new Promise<void>((resolve) => {
     finish = resolve;
   });
+  if (cold === 0) onWarm?.(1);
   const tick = (): void => {
     left -= 1;
+    if (left === count - cold && cold > 0) onWarm?.(left / count);
     if (left === 0) finish();
   };
   return { done, tick };

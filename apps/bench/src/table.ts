@@ -13,15 +13,18 @@ const columns = [
 const titles = {
   enqueueOne: "enqueue, one by one",
   enqueueMany: "enqueue, many a call",
-  process: "process, results kept",
+  process: "process",
   roundTrip: "enqueue to result",
 } as const;
 /** What the ratio of a subject is to: the raw client of its server, else that of Redis. */
 const bases: Readonly<Record<string, string>> = {
   "raw amqplib": "raw amqplib",
   "taskferry rabbitmq": "raw amqplib",
+  "raw ioredis streams": "raw ioredis streams",
+  "taskferry redisStream, no results": "raw ioredis streams",
   "raw JetStream": "raw JetStream",
   "taskferry nats": "raw JetStream",
+  "taskferry nats, no results": "raw JetStream",
 };
 const base = "raw ioredis";
 
@@ -63,17 +66,22 @@ function toRow(samples: readonly Sample[], baseline: number): readonly string[] 
       ? `${Math.min(...figures).toFixed(2)}–${Math.max(...figures).toFixed(2)}`
       : `${format(Math.min(...figures))}–${format(Math.max(...figures))}`,
     Number.isFinite(baseline) ? (middle / baseline).toFixed(2) : "",
-    per100k(({ cpuMilliseconds }) => cpuMilliseconds),
+    per100k(({ cpuMilliseconds, share }) => cpuMilliseconds / share),
     per100k(({ serverCpuMilliseconds }) => serverCpuMilliseconds),
     String(Math.max(...samples.map(({ rssMegabytes }) => rssMegabytes))),
   ];
 }
 
 /** Tasks a second, or the median latency in milliseconds. */
-function figureOf({ phase, count, milliseconds, latencies = [] }: Sample): number {
+function figureOf(sample: Sample): number {
+  const { phase, milliseconds, latencies = [] } = sample;
   return phase === "roundTrip"
     ? (latencies[Math.floor(latencies.length / 2)] ?? Number.NaN)
-    : (count / milliseconds) * 1_000;
+    : (measured(sample) / milliseconds) * 1_000;
+}
+
+function measured({ count, share }: Pick<Sample, "count" | "share">): number {
+  return count * share;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,7 +1,7 @@
 import { MessageError } from "./errors.ts";
 import { FamiliarLines } from "./familiar-lines.ts";
 import { firstHeaders, fromHeaders, type Message, malformed, maxHeaderBytes, toHeaders } from "./message.ts";
-import { isPlainText } from "./plain-text.ts";
+import { isPlainName, isPlainText } from "./plain-text.ts";
 
 const newline = 0x0a;
 /** Bytes of a header line that a reader accepts: room for what is added on the way. */
@@ -87,9 +87,9 @@ function isOrdinary(message: Message): boolean {
   return (
     Number.isFinite(numbers + (message.priority ?? 0)) &&
     isPlainText(id) &&
-    isPlainText(task) &&
-    isPlainText(queue) &&
-    isPlainText(contentType) &&
-    isPlainText(replyTo)
+    isPlainName(task) &&
+    isPlainName(queue) &&
+    isPlainName(contentType) &&
+    isPlainName(replyTo)
   );
 }

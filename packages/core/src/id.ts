@@ -11,10 +11,9 @@ export function createId(): string {
   }
   const start = cursor.offset;
   cursor.offset += 16;
-  const bytes = pool.subarray(start, start + 16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  pool.writeUIntBE(Date.now(), start, 6);
+  pool[start + 6] = ((pool[start + 6] ?? 0) & 0x0f) | 0x70;
+  pool[start + 8] = ((pool[start + 8] ?? 0) & 0x3f) | 0x80;
   const hex = pool.toString("hex", start, start + 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -5,7 +5,7 @@ const name = "bench";
 
 /** bee-queue with results kept. What a phase does not need is off, as its documentation advises for speed. */
 export const beeQueue: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const queue = new BeeQueue<Payload>(name, {
       redis: { url },
       isWorker: false,
@@ -14,9 +14,9 @@ export const beeQueue: Subject = {
       storeJobs: false,
     });
     await queue.ready();
-    return { run: () => pump(count, inFlight, () => queue.createJob(payload).save()), close: () => queue.close() };
+    return { run: () => pump(course, () => queue.createJob(payload).save()), close: () => queue.close() };
   },
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, count, payload, onWarm }) => {
     const queue = new BeeQueue<Payload>(name, {
       redis: { url },
       isWorker: false,
@@ -28,10 +28,10 @@ export const beeQueue: Subject = {
     const size = 100;
     const saveMany = (): Promise<unknown> =>
       queue.saveAll(Array.from({ length: size }, () => queue.createJob(payload)));
-    return { run: () => pump(count / size, 4, saveMany), close: () => queue.close() };
+    return { run: () => pump({ count: count / size, inFlight: 4, onWarm }, saveMany), close: () => queue.close() };
   },
-  process: async ({ url, count, concurrency }) => {
-    const { done, tick } = countdown(count);
+  process: async ({ url, concurrency, ...course }) => {
+    const { done, tick } = countdown(course);
     const queue = new BeeQueue<Payload>(name, {
       redis: { url },
       getEvents: false,

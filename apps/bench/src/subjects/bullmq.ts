@@ -6,19 +6,22 @@ const name = "bench";
 
 /** BullMQ with results kept: jobs stay after they are completed, as they do by default. */
 export const bullmq: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const queue = new Queue<Payload>(name, { connection: connect(url) });
     await queue.waitUntilReady();
-    return { run: () => pump(count, inFlight, () => queue.add("noop", payload)), close: () => queue.close() };
+    return { run: () => pump(course, () => queue.add("noop", payload)), close: () => queue.close() };
   },
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, count, payload, onWarm }) => {
     const queue = new Queue<Payload>(name, { connection: connect(url) });
     await queue.waitUntilReady();
     const jobs = Array.from({ length: 100 }, () => ({ name: "noop", data: payload }));
-    return { run: () => pump(count / jobs.length, 4, () => queue.addBulk(jobs)), close: () => queue.close() };
+    return {
+      run: () => pump({ count: count / jobs.length, inFlight: 4, onWarm }, () => queue.addBulk(jobs)),
+      close: () => queue.close(),
+    };
   },
-  process: async ({ url, count, concurrency }) => {
-    const { done, tick } = countdown(count);
+  process: async ({ url, concurrency, ...course }) => {
+    const { done, tick } = countdown(course);
     const worker = new Worker<Payload>(name, async ({ data }) => data.text.length, {
       connection: connect(url),
       concurrency,

@@ -8,12 +8,13 @@ const prefetch = 1_000;
 const acknowledged = 100;
 
 /** Publishes with confirms, so many under way at once. */
-const publish: Phase = async ({ url, count, inFlight, payload }) => {
+const publish: Phase = async ({ url, count, inFlight, payload, onWarm }) => {
   const model = await dial(url);
   const channel = await model.createConfirmChannel();
   await channel.assertQueue(queue, quorum);
   const run = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      const { tick } = countdown({ count, onWarm });
       let sent = 0;
       let confirmed = 0;
       const fill = (): void => {
@@ -25,6 +26,7 @@ const publish: Phase = async ({ url, count, inFlight, payload }) => {
       const onConfirm = (error: unknown): void => {
         if (error !== null) return reject(error);
         confirmed += 1;
+        tick();
         if (confirmed === count) resolve();
         else fill();
       };
@@ -37,11 +39,11 @@ const publish: Phase = async ({ url, count, inFlight, payload }) => {
 export const rawAmqplib: Subject = {
   enqueueOne: publish,
   enqueueMany: publish,
-  process: async ({ url, count }) => {
+  process: async ({ url, ...course }) => {
     const model = await dial(url);
     const channel = await model.createChannel();
     await channel.prefetch(prefetch);
-    const { done, tick } = countdown(count);
+    const { done, tick } = countdown(course);
     let waiting = 0;
     const run = async (): Promise<void> => {
       await channel.consume(queue, (message) => {

@@ -1,6 +1,6 @@
 import { AckPolicy, jetstream, jetstreamManager, RetentionPolicy } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { type Payload, pump, type Subject } from "../subject.ts";
+import { countdown, type Payload, pump, type Subject } from "../subject.ts";
 
 const stream = "RAW";
 const subject = "raw.tasks";
@@ -8,30 +8,32 @@ const durable = "workers";
 
 /** What the client of NATS does by itself: its `publish` and its `consume` with acks. No results, no retries, no leases. */
 export const rawJetStream: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const connection = await open(url);
     const js = jetstream(connection);
     const bytes = Buffer.from(JSON.stringify(payload));
     const publish = (index: number): Promise<unknown> => js.publish(subject, bytes, { msgID: `${index}` });
-    return { run: () => pump(count, inFlight, publish), close: () => connection.close() };
+    return { run: () => pump(course, publish), close: () => connection.close() };
   },
-  enqueueMany: async ({ url, count, inFlight, payload }) => {
+  enqueueMany: async ({ url, payload, ...course }) => {
     const connection = await open(url);
     const js = jetstream(connection);
     const bytes = Buffer.from(JSON.stringify(payload));
     const publish = (index: number): Promise<unknown> => js.publish(subject, bytes, { msgID: `${index}` });
-    return { run: () => pump(count, inFlight, publish), close: () => connection.close() };
+    return { run: () => pump(course, publish), close: () => connection.close() };
   },
-  process: async ({ url, count }) => {
+  process: async ({ url, count, onWarm }) => {
     const connection = await open(url);
     const consumer = await jetstream(connection).consumers.get(stream, durable);
     return {
       run: async () => {
         const messages = await consumer.consume({ max_messages: 1_000 });
+        const { tick } = countdown({ count, onWarm });
         let left = count;
         for await (const message of messages) {
           handle(message.string());
           message.ack();
+          tick();
           left -= 1;
           if (left === 0) break;
         }

@@ -34,7 +34,7 @@ const batch = 100;
 
 /** What ioredis and Redis can do with messages, leases and kept results, and with nothing else: no retries, no recovery. */
 export const rawRedis: Subject = {
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, count, payload, onWarm }) => {
     const redis = connect(url);
     const call = (index: number): Promise<unknown> =>
       redis.call(
@@ -44,11 +44,14 @@ export const rawRedis: Subject = {
         ...keys,
         ...Array.from({ length: batch }, (_, item) => [`${index}-${item}`, JSON.stringify(payload)]).flat(),
       );
-    return { run: () => pump(count / batch, 4, call), close: async () => redis.disconnect() };
+    return {
+      run: () => pump({ count: count / batch, inFlight: 4, onWarm }, call),
+      close: async () => redis.disconnect(),
+    };
   },
-  process: async ({ url, count }) => {
+  process: async ({ url, ...course }) => {
     const redis = connect(url);
-    const { done, tick } = countdown(count);
+    const { done, tick } = countdown(course);
     const loop = async (): Promise<void> => {
       let finished: string[] = [];
       for (;;) {

@@ -10,24 +10,27 @@ type Reply = readonly (readonly [stream: string, entries: readonly Entry[]])[] |
 
 /** What ioredis and a consumer group can do with messages, and with nothing else: no results, no retries, no recovery. */
 export const rawStreams: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const redis = connect(url);
     const add = (): Promise<unknown> => redis.xadd(stream, "*", "m", JSON.stringify(payload));
-    return { run: () => pump(count, inFlight, add), close: async () => redis.disconnect() };
+    return { run: () => pump(course, add), close: async () => redis.disconnect() };
   },
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, count, payload, onWarm }) => {
     const redis = connect(url);
     const call = async (): Promise<void> => {
       const pipeline = redis.pipeline();
       for (let item = 0; item < batch; item += 1) pipeline.xadd(stream, "*", "m", JSON.stringify(payload));
       await pipeline.exec();
     };
-    return { run: () => pump(count / batch, 4, call), close: async () => redis.disconnect() };
+    return {
+      run: () => pump({ count: count / batch, inFlight: 4, onWarm }, call),
+      close: async () => redis.disconnect(),
+    };
   },
-  process: async ({ url, count }) => {
+  process: async ({ url, ...course }) => {
     const redis = connect(url);
     await redis.xgroup("CREATE", stream, group, "0", "MKSTREAM");
-    const { done, tick } = countdown(count);
+    const { done, tick } = countdown(course);
     const loop = async (): Promise<void> => {
       for (;;) {
         const reply = (await redis.xreadgroup("GROUP", group, "one", "COUNT", batch, "STREAMS", stream, ">")) as Reply;

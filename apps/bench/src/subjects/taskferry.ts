@@ -7,20 +7,20 @@ import {
   silentLogger,
   type Worker,
 } from "@taskferry/core";
-import { countdown, type Payload, pump, type Setting, type Subject } from "../subject.ts";
+import { type Course, countdown, type Payload, pump, type Setting, type Subject } from "../subject.ts";
 
 const noop = defineTask<Payload, number>("noop");
 const queues = (concurrency: number) => ({ default: { concurrency } });
 
 /** taskferry on the broker that `url` names, results kept by its companion. */
 export const taskferry: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const client = await createClient({ broker: url });
-    return { run: () => pump(count, inFlight, () => client.enqueue(noop, payload)), close: () => client.close() };
+    return { run: () => pump(course, () => client.enqueue(noop, payload)), close: () => client.close() };
   },
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, payload, ...course }) => {
     const client = await createClient({ broker: url });
-    return { run: () => enqueueAll(client, count, payload), close: () => client.close() };
+    return { run: () => enqueueAll(client, course, payload), close: () => client.close() };
   },
   process: async (setting) => {
     const { done, worker } = createNoopWorker({ broker: setting.url }, setting);
@@ -52,13 +52,13 @@ export const taskferry: Subject = {
 
 /** The same with no results, as the raw clients have none. */
 export const taskferryWithoutResults: Subject = {
-  enqueueOne: async ({ url, count, inFlight, payload }) => {
+  enqueueOne: async ({ url, payload, ...course }) => {
     const client = await createClient({ broker: url, results: false });
-    return { run: () => pump(count, inFlight, () => client.enqueue(noop, payload)), close: () => client.close() };
+    return { run: () => pump(course, () => client.enqueue(noop, payload)), close: () => client.close() };
   },
-  enqueueMany: async ({ url, count, payload }) => {
+  enqueueMany: async ({ url, payload, ...course }) => {
     const client = await createClient({ broker: url, results: false });
-    return { run: () => enqueueAll(client, count, payload), close: () => client.close() };
+    return { run: () => enqueueAll(client, course, payload), close: () => client.close() };
   },
   process: async (setting) => {
     const { done, worker } = createNoopWorker({ broker: setting.url, results: false }, setting);
@@ -84,7 +84,7 @@ export const taskferryMemory: Subject = {
   ...taskferry,
   process: async (setting) => {
     const client = await createClient({ broker: setting.url });
-    await enqueueAll(client, setting.count, setting.payload);
+    await enqueueAll(client, { count: setting.count }, setting.payload);
     const { done, worker } = createNoopWorker({ broker: setting.url }, setting);
     return {
       run: async () => {
@@ -99,9 +99,9 @@ export const taskferryMemory: Subject = {
 
 function createNoopWorker(
   config: ConnectionConfig,
-  { count, concurrency }: Setting,
+  { concurrency, ...course }: Setting,
 ): { readonly done: Promise<void>; readonly worker: Worker } {
-  const { done, tick } = countdown(count);
+  const { done, tick } = countdown(course);
   const handler = noop.handler(async ({ text }) => {
     tick();
     return text.length;
@@ -112,10 +112,14 @@ function createNoopWorker(
   };
 }
 
-async function enqueueAll(client: Pick<Client<false>, "enqueueMany">, count: number, payload: Payload): Promise<void> {
+async function enqueueAll(
+  client: Pick<Client<false>, "enqueueMany">,
+  { count, onWarm }: Course,
+  payload: Payload,
+): Promise<void> {
   const size = 1_000;
   const calls = Math.ceil(count / size);
-  await pump(calls, 4, (index) =>
+  await pump({ count: calls, inFlight: 4, ...(onWarm && { onWarm }) }, (index) =>
     client.enqueueMany(
       noop,
       Array.from({ length: Math.min(size, count - index * size) }, () => payload),

@@ -21,7 +21,7 @@ const count = defineTask<GroupResults<readonly number[]>, number>("count");
 export const independent: Subject = {
   process: (setting) =>
     measureWhole(setting, setting.count, (client) =>
-      pump(setting.count, setting.inFlight, () => client.enqueue(noop, setting.payload)),
+      pump({ count: setting.count, inFlight: setting.inFlight }, () => client.enqueue(noop, setting.payload)),
     ),
 };
 
@@ -31,7 +31,7 @@ export const chains: Subject = {
     const total = Math.ceil(setting.count / steps);
     const workflow = chain(noop, noop, noop);
     return measureWhole(setting, total * steps, (client) =>
-      pump(total, setting.inFlight, () => client.enqueue(workflow, setting.payload)),
+      pump({ count: total, inFlight: setting.inFlight }, () => client.enqueue(workflow, setting.payload)),
     );
   },
 };
@@ -43,7 +43,7 @@ async function measureWhole(
   enqueueAll: (client: Client) => Promise<void>,
 ): ReturnType<Phase> {
   const client = await createClient({ broker: setting.url });
-  const { done, tick } = countdown(total);
+  const { done, tick } = countdown({ count: total, onWarm: setting.onWarm });
   const worker = createWorker({
     broker: setting.url,
     handlers: [
@@ -94,7 +94,7 @@ async function processGroups(size: number, setting: Setting): ReturnType<Phase> 
     if (seen !== size) throw new Error(`Expected the results of ${size} members, got ${seen}.`);
   };
   return {
-    run: () => pump(Math.ceil(setting.count / size), 1, runGroup),
+    run: () => pump({ count: Math.ceil(setting.count / size), inFlight: 1, onWarm: setting.onWarm }, runGroup),
     close: async () => void (await Promise.all([client.close(), worker.stop()])),
   };
 }

@@ -10,6 +10,8 @@ import { type EnqueueOptions, type ResolvedTaskOptions, resolveTaskOptions, toPo
 /** What one call says of every message it makes: checked once, also for ten thousand inputs. */
 export interface MessageTemplate {
   readonly fixed: Omit<Message, "id" | "body">;
+  /** Whether `fixed` has no more than every message has. */
+  readonly isPlain: boolean;
   readonly delay: number;
   readonly resultTtl: number;
 }
@@ -21,6 +23,8 @@ export interface TemplateSetting {
   readonly replyTo: string | undefined;
 }
 
+const none: TemplateParts["extra"] = {};
+
 /** @throws OptionError `OPTION_INVALID`, `NAME_INVALID`, `DURATION_INVALID`; MessageError `HEADERS_TOO_LARGE`. */
 export function createTemplate(
   task: CallableTask,
@@ -28,7 +32,7 @@ export function createTemplate(
   { contentType, replyTo }: TemplateSetting,
 ): MessageTemplate {
   const now = Date.now();
-  const address = replyTo === undefined ? {} : { replyTo };
+  const address = replyTo === undefined ? none : { replyTo };
   if (options === undefined) return template(task, task.options, { now, delay: 0, contentType, extra: address });
   const subject = `enqueue of ${task.name}`;
   const resolved = resolveTaskOptions(options, subject, task.options);
@@ -44,12 +48,18 @@ export function createTemplate(
 }
 
 export function fillTemplate(
-  { fixed, delay }: MessageTemplate,
+  { fixed, isPlain, delay }: Omit<MessageTemplate, "resultTtl">,
   id: string | undefined,
   body: Uint8Array,
 ): OutgoingMessage {
-  const message: Message = { id: id === undefined ? createId() : checkId(id), ...fixed, body };
+  const own = id === undefined ? createId() : checkId(id);
+  const message: Message = isPlain ? fillPlain(fixed, own, body) : { id: own, ...fixed, body };
   return delay > 0 ? { message, delay } : { message };
+}
+
+function fillPlain(fixed: MessageTemplate["fixed"], id: string, body: Uint8Array): Message {
+  const { run, hop, task, queue, attempt, enqueuedAt, contentType } = fixed;
+  return { id, run, hop, task, queue, attempt, enqueuedAt, contentType, body };
 }
 
 interface TemplateParts {
@@ -64,20 +74,25 @@ function template(
   options: ResolvedTaskOptions,
   { now, delay, contentType, extra }: TemplateParts,
 ): MessageTemplate {
+  const { queue, expires, priority, resultTtl } = options;
+  if (delay === 0 && expires === undefined && priority === defaultPriority && extra === none) {
+    const fixed = { run: 0, hop: 0, task: task.name, queue, attempt: 0, enqueuedAt: now, contentType };
+    return { fixed, isPlain: true, delay, resultTtl };
+  }
   const fixed = {
     run: 0,
     hop: 0,
     task: task.name,
-    queue: options.queue,
+    queue,
     attempt: 0,
     enqueuedAt: now,
     ...(delay > 0 && { notBefore: now + delay }),
-    ...(options.expires !== undefined && { expiresAt: now + delay + options.expires }),
-    ...(options.priority !== defaultPriority && { priority: options.priority }),
+    ...(expires !== undefined && { expiresAt: now + delay + expires }),
+    ...(priority !== defaultPriority && { priority }),
     contentType,
     ...extra,
   };
-  return { fixed, delay, resultTtl: options.resultTtl };
+  return { fixed, isPlain: false, delay, resultTtl };
 }
 
 function resolveDelay({ delay, at }: EnqueueOptions, subject: string, now: number): number {

@@ -60,10 +60,14 @@ interface Published {
 export function createEnqueuer<THandle>(parts: EnqueuerParts<THandle>): Enqueuer<THandle> {
   const { routes, serializers, replyTo, isClosed } = parts;
   const prepare = (task: CallableTask, options: EnqueueOptions | undefined): Prepared => {
-    const template = createTemplate(task, options, { contentType: serializers.contentType, replyTo });
+    const { fixed, isPlain, delay, resultTtl } = createTemplate(task, options, {
+      contentType: serializers.contentType,
+      replyTo,
+    });
     const route = routes.of(task);
-    checkPublishable(route.broker, template.fixed, template.delay);
-    return { ...template, task, route };
+    checkPublishable(route.broker, fixed, delay);
+    // Field by field, here and where it is used: this is done for every task.
+    return { fixed, isPlain, delay, resultTtl, task, route };
   };
   const publishOne = (
     prepared: Prepared,
@@ -103,12 +107,13 @@ async function send(
     maxBodyBytes,
     uniqueClaims,
   }: Pick<EnqueuerParts<unknown>, "serializers" | "maxBodyBytes" | "uniqueClaims">,
-  { route, task, ...template }: Prepared,
+  prepared: Prepared,
   { input, id }: { readonly input: unknown; readonly id: string | undefined },
 ): Promise<Published> {
+  const { route, task } = prepared;
   const body = serializers.serialize(input);
-  if (body.length > maxBodyBytes) throw tooLarge(template.fixed.task, body.length, maxBodyBytes);
-  const outgoing = fillTemplate(template, id, body);
+  if (body.length > maxBodyBytes) throw tooLarge(task.name, body.length, maxBodyBytes);
+  const outgoing = fillTemplate(prepared, id, body);
   const { unique } = task.options;
   if (unique === undefined) return { outgoing, result: await route.publish(outgoing) };
   const message = { ...outgoing.message, unique: uniqueClaims.segmentOf({ task, input, body }) ?? "" };

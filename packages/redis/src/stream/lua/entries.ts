@@ -28,9 +28,10 @@ local function total()
 end
 local function enter(value, items)
   local places = {}
+  local band = value .. ' '
   for i = 1, #items, 2 do
     places[i] = items[i]
-    places[i + 1] = value .. ' ' .. redis.call('XADD', stream[value], '*', 'k', items[i], 'm', items[i + 1])
+    places[i + 1] = band .. redis.call('XADD', stream[value], '*', 'k', items[i], 'm', items[i + 1])
   end
   redis.call('HSET', entry, unpack(places))
 end
@@ -46,12 +47,8 @@ local function ripen(keys)
   end
   redis.call('HDEL', delayed_message, unpack(keys))
 end
--- The key and the bytes of an entry. What another program wrote may have any fields, or a key of ours.
-local function read_entry(value, found, known)
-  local id, fields = found[1], found[2]
-  if #fields == 4 and fields[1] == 'k' and fields[3] == 'm' and known == value .. ' ' .. id then
-    return fields[2], fields[4]
-  end
+-- The key and the bytes of what another program wrote: it may have any fields, or a key of ours.
+local function read_foreign(value, id, fields)
   for i = 1, #fields, 2 do
     if fields[i] == 'm' then return value .. '/' .. id, fields[i + 1] end
   end
@@ -61,12 +58,18 @@ end
 local function read_entries(value, found, keys)
   if #found == 0 then return end
   local names = {}
-  for i, one in ipairs(found) do names[i] = one[2][1] == 'k' and one[2][2] or '' end
+  for i = 1, #found do
+    local fields = found[i][2]
+    names[i] = fields[1] == 'k' and fields[2] or ''
+  end
   local known = redis.call('HMGET', entry, unpack(names))
-  for i, one in ipairs(found) do
-    local key, bytes = read_entry(value, one, known[i])
+  local band, before = value .. ' ', #keys
+  for i = 1, #found do
+    local id, fields = found[i][1], found[i][2]
+    local key, bytes = names[i], fields[4]
+    if known[i] ~= band .. id or fields[3] ~= 'm' or #fields ~= 4 then key, bytes = read_foreign(value, id, fields) end
     bodies[key] = bytes
-    keys[#keys + 1] = key
+    keys[before + i] = key
   end
 end
 local function frames(keys)
