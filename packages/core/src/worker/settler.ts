@@ -1,5 +1,5 @@
 import { createBatcher } from "../batcher.ts";
-import type { Consumer, Settlement } from "../broker.ts";
+import type { Consumer, Settlement, SettleResult } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { persist } from "./persist.ts";
 
@@ -20,19 +20,33 @@ export interface SettlerParts {
 
 export function createSettler({ consumer, limit, isWanted, onError }: SettlerParts): Settler {
   const settleAll = async (settlements: readonly Settlement[]): Promise<readonly ("settled" | "lost")[]> => {
-    const answers: ("settled" | "lost" | "unknown")[] = settlements.map(() => "unknown");
+    let answers: readonly SettleResult[] = [];
     const settleOpen = async (): Promise<void> => {
-      const open = [...answers.keys()].filter((index) => answers[index] === "unknown");
-      const results = await consumer.settle(open.map((index) => settlements[index] as Settlement));
-      open.forEach((index, position) => {
-        answers[index] = results[position] ?? "unknown";
-      });
-      if (answers.includes("unknown"))
+      const isFirst = answers.length === 0;
+      answers = isFirst ? await consumer.settle(settlements) : await settleRest(consumer, settlements, answers);
+      if (settlements.some((_, index) => isOpen(answers[index])))
         throw new BrokerError("BROKER_UNAVAILABLE", "The broker did not say what became of some settlements.");
     };
     await persist(settleOpen, { limit, isWanted }).catch(onError);
-    return answers.map((answer) => (answer === "unknown" ? "lost" : answer));
+    return settlements.map((_, index) => (answers[index] === "settled" ? "settled" : "lost"));
   };
   const batcher = createBatcher({ run: settleAll, maxItems: 500, maxInFlight: 2 });
   return { settle: batcher.add, drain: batcher.drain };
+}
+
+/** Settles those of which nothing is known, and answers for all. */
+async function settleRest(
+  consumer: Consumer,
+  settlements: readonly Settlement[],
+  known: readonly SettleResult[],
+): Promise<readonly SettleResult[]> {
+  const open = [...settlements.keys()].filter((index) => isOpen(known[index]));
+  const results = await consumer.settle(open.map((index) => settlements[index] as Settlement));
+  const answers = [...known];
+  for (const [position, index] of open.entries()) answers[index] = results[position] ?? "unknown";
+  return answers;
+}
+
+function isOpen(answer: SettleResult | undefined): boolean {
+  return answer === undefined || answer === "unknown";
 }
