@@ -17,7 +17,7 @@ import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
 import { Parking } from "./parking.ts";
 import { firstSuspectDelivery } from "./quarantine.ts";
-import { describeDelivery, isReadable, tell, tellExecuted, tellStarted } from "./report.ts";
+import { describeDelivery, isReadable, tell, tellBlocked, tellExecuted, tellStarted } from "./report.ts";
 import { Screening } from "./screening.ts";
 import { settle } from "./settle.ts";
 import { policyOf } from "./settle-policy.ts";
@@ -103,7 +103,7 @@ export class Conveyor {
         lease,
         held: () => this.#lane.held,
         onLost: (delivery) => this.#onLost(delivery),
-        onBlocked: (milliseconds) => this.#onBlocked(milliseconds),
+        onBlocked: (milliseconds) => tellBlocked(this.#jobs.all, { queue, milliseconds, logger }),
         onError: (error) => logger.warn({ error, queue }, "leases could not be renewed"),
       });
     }
@@ -140,7 +140,8 @@ export class Conveyor {
 
   /** Whoever runs the queues may pause one, and a middleware may: it goes on when both let go. */
   #applyPause(): void {
-    this.#lane.pause(this.#isPaused || this.#parts.pauses.has(this.queue));
+    const isPaused = this.#isPaused || this.#parts.pauses.has(this.queue);
+    if (this.#lane.pause(isPaused) && isPaused) this.#parts.executor.recall(this.queue);
   }
 
   /** Takes no more and hands back what has not started. */
@@ -339,13 +340,5 @@ export class Conveyor {
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
     setTimeout(() => job.giveUp(), this.#parts.grace).unref();
     if (this.#parking.takeOut(job)) void this.#finish(job, { kind: "leaseLost" });
-  }
-
-  #onBlocked(milliseconds: number): void {
-    const tasks = [...new Set(this.#jobs.all.map(({ message }) => message.task))];
-    this.#parts.logger.warn(
-      { queue: this.queue, milliseconds, tasks },
-      "the event loop was blocked: leases could not be renewed in time. Move blocking work out of the worker's event loop, or lengthen `lease`",
-    );
   }
 }

@@ -71,7 +71,8 @@ export class Host {
           new AbortedError(request.code as AbortedError["code"] & "LEASE_LOST", request.message),
         );
       case "recall":
-        for (const run of this.#slots.empty()) this.#end(run, { kind: "stopping" }, 0);
+        // What came last goes first, so that the front of the queue keeps its order.
+        for (const run of this.#slots.empty(request.queue).toReversed()) this.#end(run, { kind: "stopping" }, 0);
         return;
       case "answer":
         return this.#calls.answer(request);
