@@ -114,10 +114,14 @@ export class Conveyor {
       concurrency: this.#parts.concurrency,
       running: this.#lane.running,
       buffered: this.#lane.buffered,
-      isPaused: this.#isPaused || this.#parts.pauses.has(this.queue),
+      isPaused: this.#lane.isPaused,
       executed: this.#executed,
       failed: this.#failed,
     };
+  }
+
+  get #startsNone(): boolean {
+    return this.#isStopping || this.#lane.isPaused;
   }
 
   /** Those whose handlers run. */
@@ -235,19 +239,19 @@ export class Conveyor {
   }
 
   #park(job: Job, parked: Parked): void {
-    const over = endUnrun(job, this.#isStopping);
+    const over = endUnrun(job, this.#startsNone);
     if (over === undefined) return this.#parking.park(job, parked);
     parked.withdraw();
     void this.#finish(job, over);
   }
 
   #execute(job: Job): Promise<void> {
-    if (job.options.acknowledge !== "received" || endUnrun(job, this.#isStopping) !== undefined) return this.#run(job);
+    if (job.options.acknowledge !== "received" || endUnrun(job, this.#startsNone) !== undefined) return this.#run(job);
     return this.#acknowledgeFirst(job).then((isOurs) => (isOurs ? this.#run(job) : this.#underWay.end()));
   }
 
   #run(job: Job): Promise<void> {
-    const over = endUnrun(job, this.#isStopping && !job.isAcknowledged);
+    const over = endUnrun(job, this.#startsNone && !job.isAcknowledged);
     if (over !== undefined) return this.#finish(job, over);
     const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
     if (sendsAhead) job.slots = concurrency;
