@@ -1,7 +1,11 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { access, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { memory } from "../../src/index.ts";
-import { type Stage, stage } from "../worker/setup.ts";
-import { held, heldInThread, swift } from "./fixtures/held-tasks.ts";
+import { eventually, type Stage, stage } from "../worker/setup.ts";
+import { blocked, held, heldInThread, swift } from "./fixtures/held-tasks.ts";
 import { type Holder, hold } from "./fixtures/holder.ts";
 
 const handlers = [new URL("./fixtures/held-handlers.ts", import.meta.url)];
@@ -15,18 +19,22 @@ function idsOf(queue: string): readonly [string, ...string[]] {
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
 
-/** Resolves once the held tasks of each queue are sent, all but the first ahead of free slots. */
-async function sendAhead(here: Stage, { port }: Holder, queues: readonly string[]): Promise<void> {
+type Send = (id: string, queue: string) => Promise<unknown>;
+
+/** Resolves once the tasks of each queue are sent, all but the first ahead of free slots. */
+async function sendAhead(here: Stage, queues: readonly string[], send: Send): Promise<void> {
   const { client } = here;
   const short = queues.flatMap((queue) =>
     Array.from({ length: 20 }, () => client.enqueue(swift, undefined, { queue })),
   );
   for (const handle of await Promise.all(short)) await handle.result();
   vi.advanceTimersByTime(20);
-  const ids = queues.flatMap(idsOf);
-  for (const queue of queues)
-    for (const id of idsOf(queue)) await client.enqueue(held, { port, name: id }, { queue, id });
-  await seenAll(here, "task.started", ids);
+  await Promise.all(queues.flatMap((queue) => idsOf(queue).map((id) => send(id, queue))));
+  await seenAll(here, "task.started", queues.flatMap(idsOf));
+}
+
+function sendHeld({ client }: Stage, { port }: Holder): Send {
+  return (id, queue) => client.enqueue(held, { port, name: id }, { queue, id });
 }
 
 async function seenAll(
@@ -47,7 +55,7 @@ async function pause({ client, seen, events }: Stage, queue: string, ids: readon
 test("a pause hands back at once what was sent ahead, which runs once when the queue is resumed", async () => {
   const holder = await hold();
   const here = await stage(handlers, apart);
-  await sendAhead(here, holder, ["default"]);
+  await sendAhead(here, ["default"], sendHeld(here, holder));
   const [first, ...ahead] = idsOf("default");
   await holder.began(1);
   await pause(here, "default", ahead);
@@ -66,7 +74,7 @@ test("what a pause has handed back may run in another worker", async () => {
   const holder = await hold();
   const broker = memory();
   const here = await stage(handlers, { ...apart, broker });
-  await sendAhead(here, holder, ["default"]);
+  await sendAhead(here, ["default"], sendHeld(here, holder));
   const [first, ...ahead] = idsOf("default");
   await holder.began(1);
   await pause(here, "default", ahead);
@@ -82,7 +90,7 @@ test("a pause leaves alone what was sent ahead of another queue", async () => {
   const holder = await hold();
   const queues = { paused: { concurrency: 1 }, other: { concurrency: 1 } };
   const here = await stage(handlers, { ...apart, queues });
-  await sendAhead(here, holder, ["paused", "other"]);
+  await sendAhead(here, ["paused", "other"], sendHeld(here, holder));
   await holder.began(2);
   const [first, ...ahead] = idsOf("paused");
   const earlier = here.events.length;
@@ -94,6 +102,26 @@ test("a pause leaves alone what was sent ahead of another queue", async () => {
   expect(holder.begun.toSorted()).toEqual([...idsOf("other"), first]);
   holder.letGo();
   await seenAll(here, "task.succeeded", [first]);
+});
+
+test("a pause that came while a handler blocked its event loop is heard before another begins", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "taskferry-pauses-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const here = await stage([new URL("./fixtures/blocked-handlers.ts", import.meta.url)], apart);
+  await sendAhead(here, ["default"], (id, queue) => here.client.enqueue(blocked, { folder, name: id }, { queue, id }));
+  const [first, ...ahead] = idsOf("default");
+  await eventually(() => access(join(folder, first)));
+  const released = pause(here, "default", ahead);
+  await here.seen("queue.paused");
+  // The worker tells the handlers' process at the end of its turn.
+  await turn();
+  await turn();
+  await writeFile(join(folder, "go"), "");
+  await released;
+  await seenAll(here, "task.succeeded", [first]);
+  expect(await readdir(folder)).toEqual([first, "go"]);
+  await here.client.queues.resume("default");
+  await seenAll(here, "task.succeeded", ahead);
 });
 
 test("a pause hands back what waits for a thread", async () => {
