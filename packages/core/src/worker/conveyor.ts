@@ -17,7 +17,7 @@ import { Lane } from "./lane.ts";
 import { keepLeases } from "./leases.ts";
 import { Parking } from "./parking.ts";
 import { firstSuspectDelivery } from "./quarantine.ts";
-import { describeDelivery, isReadable, tell, tellExecuted, tellStarted } from "./report.ts";
+import { describeDelivery, isReadable, tell, tellBlocked, tellExecuted, tellStarted } from "./report.ts";
 import { Screening } from "./screening.ts";
 import { settle } from "./settle.ts";
 import { policyOf } from "./settle-policy.ts";
@@ -103,7 +103,7 @@ export class Conveyor {
         lease,
         held: () => this.#lane.held,
         onLost: (delivery) => this.#onLost(delivery),
-        onBlocked: (milliseconds) => this.#onBlocked(milliseconds),
+        onBlocked: (milliseconds) => tellBlocked(this.#jobs.all, { queue, milliseconds, logger }),
         onError: (error) => logger.warn({ error, queue }, "leases could not be renewed"),
       });
     }
@@ -114,10 +114,14 @@ export class Conveyor {
       concurrency: this.#parts.concurrency,
       running: this.#lane.running,
       buffered: this.#lane.buffered,
-      isPaused: this.#isPaused || this.#parts.pauses.has(this.queue),
+      isPaused: this.#lane.isPaused,
       executed: this.#executed,
       failed: this.#failed,
     };
+  }
+
+  get #startsNone(): boolean {
+    return this.#isStopping || this.#lane.isPaused;
   }
 
   /** Those whose handlers run. */
@@ -140,7 +144,8 @@ export class Conveyor {
 
   /** Whoever runs the queues may pause one, and a middleware may: it goes on when both let go. */
   #applyPause(): void {
-    this.#lane.pause(this.#isPaused || this.#parts.pauses.has(this.queue));
+    const isPaused = this.#isPaused || this.#parts.pauses.has(this.queue);
+    if (this.#lane.pause(isPaused) && isPaused) this.#parts.executor.recall(this.queue);
   }
 
   /** Takes no more and hands back what has not started. */
@@ -234,19 +239,19 @@ export class Conveyor {
   }
 
   #park(job: Job, parked: Parked): void {
-    const over = endUnrun(job, this.#isStopping);
+    const over = endUnrun(job, this.#startsNone);
     if (over === undefined) return this.#parking.park(job, parked);
     parked.withdraw();
     void this.#finish(job, over);
   }
 
   #execute(job: Job): Promise<void> {
-    if (job.options.acknowledge !== "received" || endUnrun(job, this.#isStopping) !== undefined) return this.#run(job);
+    if (job.options.acknowledge !== "received" || endUnrun(job, this.#startsNone) !== undefined) return this.#run(job);
     return this.#acknowledgeFirst(job).then((isOurs) => (isOurs ? this.#run(job) : this.#underWay.end()));
   }
 
   #run(job: Job): Promise<void> {
-    const over = endUnrun(job, this.#isStopping && !job.isAcknowledged);
+    const over = endUnrun(job, this.#startsNone && !job.isAcknowledged);
     if (over !== undefined) return this.#finish(job, over);
     const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
     if (sendsAhead) job.slots = concurrency;
@@ -339,13 +344,5 @@ export class Conveyor {
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
     setTimeout(() => job.giveUp(), this.#parts.grace).unref();
     if (this.#parking.takeOut(job)) void this.#finish(job, { kind: "leaseLost" });
-  }
-
-  #onBlocked(milliseconds: number): void {
-    const tasks = [...new Set(this.#jobs.all.map(({ message }) => message.task))];
-    this.#parts.logger.warn(
-      { queue: this.queue, milliseconds, tasks },
-      "the event loop was blocked: leases could not be renewed in time. Move blocking work out of the worker's event loop, or lengthen `lease`",
-    );
   }
 }

@@ -12,6 +12,9 @@ export interface Executor {
    */
   execute(job: Job): Promise<Ended>;
 
+  /** Hands back what has come to it from a queue and has not begun. What comes later begins. */
+  recall(queue: string): void;
+
   /** Starts nothing more: jobs that wait for a free thread or process are handed back. What runs goes on. */
   stop(): void;
 }

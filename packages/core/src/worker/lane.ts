@@ -76,6 +76,10 @@ export class Lane {
     return true;
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   get running(): number {
     return Math.min(this.#running, this.#parts.concurrency);
   }

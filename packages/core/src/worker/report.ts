@@ -107,6 +107,17 @@ export function tellReceived(deliveries: readonly Delivery[], emitter: Emitter<W
   }
 }
 
+/** Says in the log which tasks run where leases were renewed late. */
+export function tellBlocked(
+  jobs: readonly Job[],
+  { logger, ...about }: { readonly queue: string; readonly milliseconds: number; readonly logger: Logger },
+): void {
+  logger.warn(
+    { ...about, tasks: [...new Set(jobs.map(({ message }) => message.task))] },
+    "the event loop was blocked: leases could not be renewed in time. Move blocking work out of the worker's event loop, or lengthen `lease`",
+  );
+}
+
 export function isReadable(delivery: Delivery): delivery is ReadableDelivery {
   return delivery.message !== undefined;
 }

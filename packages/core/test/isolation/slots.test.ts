@@ -52,3 +52,13 @@ test("what is withdrawn or taken out never begins", () => {
   slots.leave("q");
   expect(begun.map(([run]) => run)).toEqual([1, 2]);
 });
+
+test("only what waits in one queue is taken out, when that is asked for", () => {
+  const { slots, begun, entry } = setUp();
+  for (const run of [1, 2, 3]) slots.enter(entry(run));
+  for (const run of [4, 5, 6]) slots.enter(entry(run, "other"));
+  expect(slots.empty("q")).toEqual([3]);
+  slots.leave("q");
+  slots.leave("other");
+  expect(begun.map(([run]) => run)).toEqual([1, 2, 4, 5, 6]);
+});

@@ -6,6 +6,9 @@ export function byIsolation(executors: Readonly<Record<Isolation, Executor>>): E
   const all = [...new Set(Object.values(executors))];
   return {
     execute: (job) => executors[job.handler.task.options.isolation].execute(job),
+    recall: (queue) => {
+      for (const executor of all) executor.recall(queue);
+    },
     stop: () => {
       for (const executor of all) executor.stop();
     },

@@ -25,6 +25,7 @@ export interface LoopExecutorParts extends OutputParts {
 export function createLoopExecutor(parts: LoopExecutorParts): Executor {
   return {
     execute: (job) => new Promise((resolve) => new LoopExecution(job, parts, resolve).start()),
+    recall: () => undefined,
     stop: () => undefined,
   };
 }

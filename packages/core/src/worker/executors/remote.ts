@@ -26,6 +26,10 @@ export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
         if (parts.wrap === undefined) place(job, parts, resolve);
         else void runWrapped(job, { ...parts, wrap: parts.wrap, onGivenUp: resolve }).then(resolve);
       }),
+    recall: (queue) => {
+      // For middlewares that surround it, it has begun.
+      if (parts.wrap === undefined) parts.site.recall(queue);
+    },
     stop: () => parts.site.stop(),
   };
 }

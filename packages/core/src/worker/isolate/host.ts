@@ -38,6 +38,9 @@ interface Beginning {
   readonly end: (ended: Ended) => void;
 }
 
+/** Milliseconds of a blocked event loop in which something may have come. */
+const longBlock = 10;
+
 /**
  * A worker's stations that are user code's: reads the input, runs the handler, writes the result, in a thread or process
  * apart from the worker that took the task. What lives as long as a thread does is made here, once.
@@ -71,7 +74,8 @@ export class Host {
           new AbortedError(request.code as AbortedError["code"] & "LEASE_LOST", request.message),
         );
       case "recall":
-        for (const run of this.#slots.empty()) this.#end(run, { kind: "stopping" }, 0);
+        // What came last goes first, so that the front of the queue keeps its order.
+        for (const run of this.#slots.empty(request.queue).toReversed()) this.#end(run, { kind: "stopping" }, 0);
         return;
       case "answer":
         return this.#calls.answer(request);
@@ -194,7 +198,8 @@ export class Host {
       this.#port.send({ type: "blocked", milliseconds, tasks: [job.message.task] });
       loopDelay.forgive();
     }
-    void executing.then(end);
+    // What came while it blocked is heard before another begins in its slot: it may be a recall.
+    void executing.then(milliseconds < longBlock ? end : (ended) => setImmediate(() => setImmediate(end, ended)));
   }
 
   #end(run: number, ended: Ended, waited: number): void {

@@ -60,10 +60,10 @@ export class Slots {
     return false;
   }
 
-  /** Takes out all that wait, and answers with their runs. */
-  empty(): readonly number[] {
-    this.#stopTimer();
-    return [...this.#lines.values()].flatMap(({ waiting }) => waiting.splice(0).map(({ entry }) => entry.run));
+  /** Takes out all that wait, of one queue or of all, and answers with their runs. */
+  empty(queue?: string): readonly number[] {
+    const lines = queue === undefined ? [...this.#lines.values()] : [this.#lineOf(queue)];
+    return lines.flatMap(({ waiting }) => waiting.splice(0).map(({ entry }) => entry.run));
   }
 
   #lineOf(queue: string): Line {

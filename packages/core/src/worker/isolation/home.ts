@@ -84,6 +84,13 @@ export class Home implements Site {
     return this.#current !== undefined && this.#waiting.length === 0 && this.#suspects.isEmpty;
   }
 
+  recall(queue: string): void {
+    // What came last goes first, so that the front of the queue keeps its order.
+    for (const run of [...this.#runs].toReversed())
+      if (run.job.message.queue === queue && !run.job.isAcknowledged) this.#endUnstarted(run);
+    for (const member of this.#members) member.recall(queue);
+  }
+
   stop(): void {
     this.#isStopping = true;
     for (const run of [...this.#runs]) this.#endUnstarted(run);

@@ -117,9 +117,9 @@ export class Member {
     this.#runs.delete(run);
   }
 
-  /** Asks for what waits for a slot there: it ends as `stopping`. */
-  recall(): void {
-    this.#post({ type: "recall" });
+  /** Asks for what waits for a slot there, of one queue or of all: it ends as `stopping`. */
+  recall(queue?: string): void {
+    this.#post({ type: "recall", queue });
   }
 
   /** Milliseconds by which its event loop was late at most, since it was asked before; for a process. */

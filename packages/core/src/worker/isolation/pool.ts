@@ -55,6 +55,12 @@ export class Pool implements Site {
     return { giveUp: () => this.#giveUp(order) };
   }
 
+  recall(queue: string): void {
+    // What came last goes first, so that the front of the queue keeps its order.
+    for (const order of [...this.#orders(), ...this.#waiting].toReversed())
+      if (order.job.message.queue === queue && !order.job.isAcknowledged) this.#endUnstarted(order);
+  }
+
   stop(): void {
     this.#isStopping = true;
     for (const order of [...this.#waiting, ...this.#orders()]) this.#endUnstarted(order);

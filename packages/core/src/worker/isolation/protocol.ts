@@ -44,8 +44,8 @@ export type Request =
   /** The work is wanted no longer: the handler's signal aborts. */
   | { readonly type: "abort"; readonly run: number; readonly code: ErrorCode; readonly message: string }
   | AnswerRequest
-  /** What waits for a slot is wanted back: it ends as `stopping`. */
-  | { readonly type: "recall" }
+  /** What waits for a slot is wanted back: it ends as `stopping`. `queue`: only what is of that one. */
+  | { readonly type: "recall"; readonly queue: string | undefined }
   /** To be answered with `pong` once the event loop turns. */
   | { readonly type: "ping" }
   /** Nothing more will come: clean up and leave. */

@@ -4,6 +4,8 @@ import type { Ended, Job } from "../job.ts";
 export interface Site {
   /** Runs a job there, as soon as there is room. */
   run(job: Job, listeners: RunListeners): SiteRun;
+  /** What waits for room, of one queue, ends as `stopping`, unless it was acknowledged: that cannot come again. */
+  recall(queue: string): void;
   /** Starts nothing more: what waits for room ends as `stopping`. */
   stop(): void;
   /** Ends all threads and processes, whatever they do. */
