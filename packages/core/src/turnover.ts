@@ -5,7 +5,7 @@ const fewest = 512;
  * V8 grows a table into a new one and has the old one point to it, for the sake of iterators. Once an old table has
  * reached the old generation, every table after it is kept alive by it, with all that was in each when it was left, until
  * a full collection: what lives for milliseconds is promoted then, all of it. A table that is copied by hand ends that
- * chain. See docs/decisions/0025-turnover.md for what it costs and saves.
+ * chain. See docs/decisions/0025-what-comes-and-goes.md for what it costs and saves.
  */
 
 /** A map whose entries come and go by the thousand a second. What it iterates over may have been removed meanwhile. */
