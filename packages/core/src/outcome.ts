@@ -1,5 +1,5 @@
 import { MessageError } from "./errors.ts";
-import { isPlainText } from "./plain-text.ts";
+import { isPlainName, isPlainText } from "./plain-text.ts";
 
 /** How a task ended. `TResult` is what the caller of the task gets. */
 export type Outcome<TResult = unknown> = SucceededOutcome<TResult> | FailedOutcome | CancelledOutcome;
@@ -97,9 +97,9 @@ function outcomeLine(outcome: StoredOutcome): string {
     outcome.code === undefined &&
     Number.isFinite(run + attempt + enqueuedAt + (startedAt ?? 0) + finishedAt + ttl) &&
     isPlainText(id) &&
-    isPlainText(task) &&
-    isPlainText(worker) &&
-    isPlainText(result.contentType);
+    isPlainName(task) &&
+    isPlainName(worker) &&
+    isPlainName(result.contentType);
   if (!isCommon) return JSON.stringify(toFields(outcome));
   return (
     `{"v":1,"id":"${id}","run":${run},"task":"${task}","attempt":${attempt},"status":"${status}",` +

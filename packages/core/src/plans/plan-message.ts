@@ -30,31 +30,38 @@ function withPlan(
   plan: string | undefined,
 ): OutgoingMessage {
   const { task, queue, priority, delay = 0, expires, headers } = node;
-  const now = Date.now();
-  const message: Message = {
+  const { contentType, body } = inputOf(node, value);
+  const policy = withTtl(node.policy, ttl);
+  const enqueuedAt = Date.now();
+  const message: Writable<Message> = {
     id,
     run,
     hop: 0,
     task,
     queue,
     attempt: 0,
-    enqueuedAt: now,
-    ...(delay > 0 && { notBefore: now + delay }),
-    ...(expires !== undefined && { expiresAt: now + delay + expires }),
-    ...(priority !== undefined && { priority }),
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-    policy: withTtl(node.policy, ttl),
-    ...(plan !== undefined && { plan }),
-    ...(headers !== undefined && { headers }),
-    ...inputOf(node, value),
+    enqueuedAt,
+    contentType,
+    policy,
+    body,
   };
+  if (plan !== undefined) message.plan = plan;
+  if (delay > 0) message.notBefore = enqueuedAt + delay;
+  if (expires !== undefined) message.expiresAt = enqueuedAt + delay + expires;
+  if (priority !== undefined) message.priority = priority;
+  if (traceparent !== undefined) message.traceparent = traceparent;
+  if (tracestate !== undefined) message.tracestate = tracestate;
+  if (headers !== undefined) message.headers = headers;
   return delay > 0 ? { message, delay } : { message };
 }
 
+/** While it is made: this is done for every step, and an object put together from copies costs several times as much. */
+type Writable<T> = { -readonly [TKey in keyof T]: T[TKey] };
+
 /** What comes after a task may look for its outcome for as long as the workflow is under way. */
 function withTtl(policy: MessagePolicy, ttl: number): MessagePolicy {
-  return { ...policy, resultTtl: Math.max(policy.resultTtl ?? 0, ttl) };
+  const resultTtl = Math.max(policy.resultTtl ?? 0, ttl);
+  return Object.keys(policy).length === 0 ? { resultTtl } : { ...policy, resultTtl };
 }
 
 function inputOf({ input, isLazy }: TaskNode, { contentType, body }: RawValue): RawValue {

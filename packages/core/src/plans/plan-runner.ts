@@ -74,16 +74,9 @@ export class PlanRunner {
     const { frames, ttl } = plan instanceof Promise ? await plan : plan;
     const { run, traceparent, tracestate } = message;
     const effects = advance(frames, outcome.status === "succeeded");
-    await this.#carryOut(effects, {
-      ttl,
-      run,
-      ...(traceparent !== undefined && { traceparent }),
-      ...(tracestate !== undefined && { tracestate }),
-      value: toRaw(outcome.result),
-      input: message,
-      outcome,
-      isRepeated,
-    });
+    const scene = { ttl, run, value: toRaw(outcome.result), input: message, outcome, isRepeated };
+    const isTraced = traceparent !== undefined || tracestate !== undefined;
+    await this.#carryOut(effects, isTraced ? { ...scene, ...traceOf(message) } : scene);
     return effects.some(({ kind }) => kind === "rescue");
   }
 
@@ -222,6 +215,10 @@ export class PlanRunner {
       "Groups need a state store. Set `state`, or a broker or result backend that offers one.",
     );
   }
+}
+
+function traceOf({ traceparent, tracestate }: Message): Pick<Origin, "traceparent" | "tracestate"> {
+  return { ...(traceparent !== undefined && { traceparent }), ...(tracestate !== undefined && { tracestate }) };
 }
 
 /** The outcome of something that is no task: a group, or a step that could not be published. */

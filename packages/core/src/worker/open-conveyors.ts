@@ -172,8 +172,10 @@ function openPlans(
   const advance = async (...[message, outcome, isRepeated]: Parameters<PlanRunner["advance"]>): Promise<boolean> => {
     if (message.plan === undefined || !protection.isAuthentic(message)) return false;
     // A fallback gets what the failed step had got.
-    const { contentType, body } = await protection.openInput(message, message.queue);
-    return runner.advance({ ...message, contentType, body }, outcome, isRepeated);
+    const opening = protection.openInput(message, message.queue);
+    const opened = opening instanceof Promise ? await opening : opening;
+    const { contentType, body } = opened;
+    return runner.advance(opened === message ? message : { ...message, contentType, body }, outcome, isRepeated);
   };
   return {
     decoding: { readGroup: (value) => persist(async () => groups.read(value), limits) },
