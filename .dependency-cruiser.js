@@ -4,7 +4,7 @@ const coreFiles = (names) => `${core}(${names})\\.ts$`;
 const coreFolders = (names) => `${core}(${names})/`;
 
 /** Facts and values that everything else builds on. */
-const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|state-value|state-segment)\\.ts$|timing/)`;
+const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|frame|familiar-lines|turnover|state-value|state-segment)\\.ts$|timing/)`;
 const events = coreFiles("events");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
@@ -13,7 +13,7 @@ const tasks = coreFiles(
 );
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|pause|state-entries|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|presence|stage|progress|serializer-set|surroundings|url-schemes",
+  "cancellation|pause|state-entries|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|presence|read-delivery|stage|progress|serializer-set|surroundings|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");
@@ -30,7 +30,7 @@ const protection = coreFolders("protection");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
 const wiring = `${core}worker/(open-conveyors|conveyor|screening|state-gates)\\.ts$`;
-const pieces = `${core}worker/(job|backoff|persist|look-ahead|quarantine|gate|parking|parked-job|is-final|cancellation-mirror|loop-lateness|executors/aborts)\\.ts$`;
+const pieces = `${core}worker/(job|job-list|jobs|backoff|persist|look-ahead|quarantine|gate|parking|parked-job|is-final|cancellation-mirror|loop-lateness|executors/aborts)\\.ts$`;
 
 const entry = ["^packages/[^/]+/src/index\\.ts$", "^packages/testing/src/(users|vitest)\\.ts$"];
 

@@ -21,7 +21,8 @@ export interface Measurement {
   readonly latencies?: readonly number[];
 }
 
-const warmUps = 50;
+/** Round trips that only warm up: until the compiler has done its work, what has more code is measured as slower. */
+const warmUps = 2_000;
 
 /** Measures one phase of one subject in this process. */
 export async function measure({ subject: name, phase, setting }: Order): Promise<Measurement> {

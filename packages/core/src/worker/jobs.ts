@@ -2,7 +2,6 @@ import type { Delivery } from "../broker.ts";
 import type { RunningTask } from "../presence.ts";
 import { TurnoverMap } from "../turnover.ts";
 import { type Job, runKey } from "./job.ts";
-import { isReadable } from "./report.ts";
 
 /** What runs, or waits to be let in or settled, by id and run. */
 export class Jobs {
@@ -22,7 +21,8 @@ export class Jobs {
 
   /** The job of this very delivery. */
   of(delivery: Delivery): Job | undefined {
-    const job = isReadable(delivery) ? this.#byKey.get(runKey(delivery.message)) : undefined;
+    const { message } = delivery;
+    const job = message === undefined ? undefined : this.#byKey.get(runKey(message));
     return job?.delivery === delivery ? job : undefined;
   }
 
