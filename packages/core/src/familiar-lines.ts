@@ -16,7 +16,7 @@ interface Kind {
 
 /**
  * Header lines of messages that differ from one seen before in nothing but id and `enqueuedAt`, as those of one task do.
- * They are read at a quarter of the price of parsing and checking them.
+ * They are read at half the price of parsing and checking them.
  */
 export class FamiliarLines {
   /** The one that was met last stands first. */

@@ -11,10 +11,10 @@ import { AbortedError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { StateEntry, StateKey, StatePut, StateStore } from "../state-store.ts";
+import { TurnoverSet } from "../turnover.ts";
 import { CancellationMirror } from "./cancellation-mirror.ts";
 import type { Gate } from "./gate.ts";
 import type { Ended, Job } from "./job.ts";
-import { JobList } from "./job-list.ts";
 
 export interface CancellationParts {
   readonly state: StateStore;
@@ -36,7 +36,7 @@ export interface CancellationParts {
 export class Cancellations implements Gate {
   readonly #parts: CancellationParts;
   readonly #mirror: CancellationMirror;
-  readonly #running = new JobList();
+  readonly #running = new TurnoverSet<Job>();
   /** Of which the state store says that it runs. */
   readonly #told = new Set<string>();
   readonly #reads: { add(id: string): Promise<StateEntry | undefined> };
@@ -59,7 +59,7 @@ export class Cancellations implements Gate {
 
   leave(job: Job): void {
     const { id } = job.message;
-    this.#running.remove(job);
+    this.#running.delete(job);
     if (this.#told.size > 0 && this.#told.delete(id)) void this.#forgetRunning([id]);
   }
 
@@ -83,7 +83,7 @@ export class Cancellations implements Gate {
     const ids = running.map(({ message }) => message.id);
     const names = [...new Set(jobs.flatMap(({ message }) => namesOf(message)))];
     for (const id of ids) this.#told.add(id);
-    const left = new Set(this.#running.all.map(({ message }) => message.id));
+    const left = new Set([...this.#running].map(({ message }) => message.id));
     const gone = ids.filter((id) => !left.has(id) && this.#told.delete(id));
     if (gone.length > 0) void this.#forgetRunning(gone);
     for (const record of await state.get(names.map(cancellationKey))) {
@@ -122,7 +122,7 @@ export class Cancellations implements Gate {
   }
 
   #abort(id: string, record: Cancellation): void {
-    for (const job of this.#running.all) {
+    for (const job of [...this.#running]) {
       const { message } = job;
       if (message.id === id || (message.id.startsWith(`${id}:`) && namesOf(message).includes(id)))
         this.#abortJob(job, record);

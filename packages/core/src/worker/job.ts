@@ -46,8 +46,6 @@ export class Job {
   captured: Captured | undefined;
   /** Where its handler runs, when that is elsewhere. */
   carrier: AbortCarrier | undefined;
-  /** Where it is in the list of what may be cancelled. */
-  place = -1;
   #controller: AbortController | undefined;
 
   constructor(parts: Pick<Job, "delivery" | "message" | "handler" | "input" | "options"> & { readonly opened?: Body }) {
