@@ -20,18 +20,24 @@ interface Waiter {
 /** Those who wait for one id, and the subscription they share. */
 interface Wait {
   readonly waiters: Set<Waiter>;
-  readonly subscription: Subscription;
+  /** Absent until the first look. */
+  subscription: Subscription | undefined;
 }
 
 /** Milliseconds between looks by the clock. */
 const pollInterval = 5_000;
 const largestLook = 500;
+/** Milliseconds that a subscription which nobody needs any more waits for something to be sent with its end. */
+const longestEnding = 50;
+const mostEnding = 1_000;
 
 /** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
 export class WaitingRoom {
   readonly #parts: WaitingRoomParts;
   readonly #waits = new TurnoverMap<string, Wait>();
   #toLook = new Set<string>();
+  #ending: Subscription[] = [];
+  #endTimer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
 
   constructor(parts: WaitingRoomParts) {
@@ -69,20 +75,14 @@ export class WaitingRoom {
 
   close(reason: unknown): void {
     for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
+    this.#endAll();
   }
 
-  /** Subscribed first, read then, over one connection: what is stored in between is either pushed or read. */
   #enter(id: string, waiter: Waiter): void {
     this.#poll ??= setInterval(() => this.lookAgain(), pollInterval);
     const others = this.#waits.get(id);
-    if (others === undefined) {
-      const subscription = this.#parts.connection.driver.subscribe(this.#parts.subjectOf(id), {
-        callback: (error, message) => {
-          if (error === null) this.#hear(id, message.data);
-        },
-      });
-      this.#waits.set(id, { waiters: new Set([waiter]), subscription });
-    } else others.waiters.add(waiter);
+    if (others === undefined) this.#waits.set(id, { waiters: new Set([waiter]), subscription: undefined });
+    else others.waiters.add(waiter);
     this.#look(id);
   }
 
@@ -90,10 +90,30 @@ export class WaitingRoom {
     const wait = this.#waits.get(id);
     if (wait === undefined || !wait.waiters.delete(waiter) || wait.waiters.size > 0) return;
     this.#waits.delete(id);
-    if (!wait.subscription.isClosed()) wait.subscription.unsubscribe();
+    if (wait.subscription !== undefined) this.#endLater(wait.subscription);
     if (this.#waits.size > 0) return;
     clearInterval(this.#poll);
     this.#poll = undefined;
+  }
+
+  #subscribe(id: string): Subscription {
+    return this.#parts.connection.driver.subscribe(this.#parts.subjectOf(id), {
+      callback: (error, message) => {
+        if (error === null) this.#hear(id, message.data);
+      },
+    });
+  }
+
+  #endLater(subscription: Subscription): void {
+    this.#ending.push(subscription);
+    if (this.#ending.length >= mostEnding) this.#endAll();
+    else this.#endTimer ??= setTimeout(() => this.#endAll(), longestEnding);
+  }
+
+  #endAll(): void {
+    clearTimeout(this.#endTimer);
+    this.#endTimer = undefined;
+    for (const subscription of this.#ending.splice(0)) if (!subscription.isClosed()) subscription.unsubscribe();
   }
 
   /** What cannot be read is looked up: others may use the subject. */
@@ -113,9 +133,18 @@ export class WaitingRoom {
     if (this.#toLook.size === 1) setImmediate(() => void this.#lookAll().catch(() => undefined));
   }
 
+  /**
+   * Subscribes first and reads then, over one connection: what is stored in between is either pushed or read. What nobody
+   * waits for any more is ended in the same write.
+   */
   async #lookAll(): Promise<void> {
     const ids = [...this.#toLook].filter((id) => this.#waits.has(id));
     this.#toLook = new Set();
+    this.#endAll();
+    for (const id of ids) {
+      const wait = this.#waits.get(id) as Wait;
+      wait.subscription ??= this.#subscribe(id);
+    }
     for (let start = 0; start < ids.length; start += largestLook) {
       const batch = ids.slice(start, start + largestLook);
       const outcomes = await this.#parts.read(batch);
