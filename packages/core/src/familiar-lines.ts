@@ -2,16 +2,20 @@ import { isId, type Message } from "./message.ts";
 
 /** How many kinds of lines are known at once. */
 const most = 16;
-const start = '{"v":1,"id":"';
+const start = Buffer.from('{"v":1,"id":"');
+const quote = 0x22;
+const nought = 0x30;
 const ascii = /^[ -~]*$/;
 const none = new Uint8Array();
 const longestTime = 15;
 
 /** What the lines of one kind have in common: all but the id and the time. */
 interface Kind {
-  readonly middle: string;
-  readonly end: string;
+  readonly middle: Buffer;
+  readonly end: Buffer;
   readonly model: Message;
+  /** How long the id was that was met last. */
+  idLength: number;
 }
 
 /**
@@ -23,14 +27,13 @@ export class FamiliarLines {
   readonly #kinds: Kind[] = [];
 
   /** `undefined` for a line of no known kind. */
-  read(line: string, { bytes, body }: { readonly bytes: Buffer; readonly body: Uint8Array }): Message | undefined {
-    if (!line.startsWith(start)) return undefined;
-    const idEnd = line.indexOf('"', start.length);
+  read(bytes: Buffer, { lineEnd, body }: { readonly lineEnd: number; readonly body: Uint8Array }): Message | undefined {
+    if (!isAt(bytes, 0, start)) return undefined;
     for (let index = 0; index < this.#kinds.length; index += 1) {
       const kind = this.#kinds[index] as Kind;
-      const enqueuedAt = timeOf(line, { kind, idEnd });
+      const idEnd = endOfId(bytes, kind);
+      const enqueuedAt = timeOf(bytes, { kind, idEnd, lineEnd });
       if (enqueuedAt === undefined) continue;
-      // What is cut out of the line would keep all of it.
       const id = bytes.toString("latin1", start.length, idEnd);
       if (!isId(id)) return undefined;
       if (index > 0) this.#kinds.unshift(...this.#kinds.splice(index, 1));
@@ -47,28 +50,50 @@ export class FamiliarLines {
     const idEnd = start.length + id.length;
     const time = `"enqueuedAt":${enqueuedAt}`;
     const timeEnd = line.indexOf(time, idEnd) + time.length;
-    const middle = line.slice(idEnd, timeEnd - `${enqueuedAt}`.length);
+    const middle = Buffer.from(line.slice(idEnd, timeEnd - `${enqueuedAt}`.length));
     if (policy !== undefined) freeze(policy);
-    this.#kinds.unshift({ middle, end: line.slice(timeEnd), model: { ...message, body: none } });
+    const model = { ...message, body: none };
+    this.#kinds.unshift({ middle, end: Buffer.from(line.slice(timeEnd)), model, idLength: id.length });
     if (this.#kinds.length > most) this.#kinds.pop();
   }
 }
 
+/** Where an id ends that has no quote in it. Most ids are of one length. */
+function endOfId(bytes: Buffer, kind: Kind): number {
+  if (bytes[start.length + kind.idLength] === quote) return start.length + kind.idLength;
+  const end = bytes.indexOf(quote, start.length);
+  kind.idLength = end - start.length;
+  return end;
+}
+
+interface Places {
+  readonly kind: Kind;
+  readonly idEnd: number;
+  readonly lineEnd: number;
+}
+
 /** The time in a line of this kind; `undefined` in any other. */
-function timeOf(line: string, { kind, idEnd }: { readonly kind: Kind; readonly idEnd: number }): number | undefined {
-  const { middle, end } = kind;
-  if (!line.startsWith(middle, idEnd)) return undefined;
+function timeOf(bytes: Buffer, { kind: { middle, end }, idEnd, lineEnd }: Places): number | undefined {
   const timeAt = idEnd + middle.length;
-  const length = line.length - end.length - timeAt;
-  if (length < 1 || length > longestTime || !line.endsWith(end)) return undefined;
+  const timeEnd = lineEnd - end.length;
+  const length = timeEnd - timeAt;
+  if (idEnd < 0 || length < 1 || length > longestTime) return undefined;
+  if (!isAt(bytes, idEnd, middle) || !isAt(bytes, timeEnd, end)) return undefined;
+  // JSON knows no number that begins with a nought.
+  if (length > 1 && bytes[timeAt] === nought) return undefined;
   let time = 0;
-  for (let at = timeAt; at < timeAt + length; at += 1) {
-    const digit = line.charCodeAt(at) - 0x30;
+  for (let at = timeAt; at < timeEnd; at += 1) {
+    const digit = (bytes[at] as number) - nought;
     if (digit < 0 || digit > 9) return undefined;
     time = time * 10 + digit;
   }
-  // JSON knows no number that begins with a nought.
-  return length > 1 && time < 10 ** (length - 1) ? undefined : time;
+  return time;
+}
+
+/** Byte by byte: a call into the engine costs more for a line as short as these. */
+function isAt(bytes: Buffer, at: number, expected: Buffer): boolean {
+  for (let index = 0; index < expected.length; index += 1) if (bytes[at + index] !== expected[index]) return false;
+  return true;
 }
 
 function freeze(value: object): void {

@@ -25,8 +25,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
     throw malformed(`${bytes.length} bytes without a line of headers in the first ${maxLineBytes}`, undefined);
   }
   const body = buffer.subarray(end + 1);
-  const line = buffer.toString("latin1", 0, end);
-  return lines.read(line, { bytes: buffer, body }) ?? parseLine(buffer, { end, body });
+  return lines.read(buffer, { lineEnd: end, body }) ?? parseLine(buffer, { end, body });
 }
 
 const lines = new FamiliarLines();

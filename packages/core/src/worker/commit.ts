@@ -38,7 +38,14 @@ export function commit(
   const isAlone = parts.recorder === undefined && subject.delivery.message?.plan === undefined;
   if (!isAlone || verdict.then.kind === "nothing") return commitWhole(subject, verdict, parts);
   if (subject instanceof Job && subject.isAcknowledged) return Promise.resolve({ committed: "settled", verdict });
-  return settleDelivery(subject, verdict.then, parts.settler).then((committed) => ({ committed, verdict }));
+  const settlement = toSettlement(subject.delivery, verdict.then);
+  if (settlement === undefined) return Promise.resolve({ committed: "settled", verdict });
+  return parts.settler.settle(settlement).then((result) => {
+    const again = settleReplaced({ subject, settlement, result, verdict: verdict.then }, parts.settler);
+    return again === undefined
+      ? { committed: result, verdict }
+      : again.then((committed) => ({ committed, verdict }));
+  });
 }
 
 async function commitWhole(
@@ -109,18 +116,30 @@ function settleDelivery(
   verdict: SettleVerdict,
   settler: Settler,
 ): Promise<"settled" | "lost"> {
-  const { delivery } = subject;
-  const settlement = toSettlement(delivery, verdict);
+  const settlement = toSettlement(subject.delivery, verdict);
   if (settlement === undefined) return Promise.resolve("settled");
-  // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the
-  // old one could be settled all the same, the new one is a second copy, and has nothing more to tell.
   return settler
     .settle(settlement)
-    .then((result) =>
-      subject.delivery === delivery
-        ? result
-        : settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler),
-    );
+    .then((result) => settleReplaced({ subject, settlement, result, verdict }, settler) ?? result);
+}
+
+interface Settled {
+  readonly subject: Job | Unrunnable;
+  readonly settlement: Settlement;
+  readonly result: "settled" | "lost";
+  readonly verdict: SettleVerdict;
+}
+
+/**
+ * A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the old
+ * one could be settled all the same, the new one is a second copy, and has nothing more to tell.
+ */
+function settleReplaced(
+  { subject, settlement, result, verdict }: Settled,
+  settler: Settler,
+): Promise<"settled" | "lost"> | undefined {
+  if (subject.delivery === settlement.delivery) return undefined;
+  return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
 }
 
 function toSettlement(delivery: Delivery, verdict: SettleVerdict): Settlement | undefined {

@@ -76,7 +76,7 @@ export class Conveyor {
       sendsAhead: parts.sendsAhead,
       isSuspect: ({ deliveryCount = 1 }) => deliveryCount >= suspectFrom,
       screen: (deliveries) => this.#screening.screen(deliveries),
-      start: (delivery) => this.#start(delivery),
+      start: (delivery, onFree) => this.#start(delivery, onFree),
       release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
     });
     this.#screening = this.#createScreening(parts);
@@ -187,7 +187,7 @@ export class Conveyor {
       isWanted: () => !this.#isStopping,
       held: this.#lane.held,
       jobs: this.#jobs,
-      onAdopted: (job) => this.#parking.follow(job),
+      onAdopted: (job, replaced) => this.#parking.follow(job, replaced),
       drop: (delivery) => this.#drop(delivery),
       underWay: this.#underWay,
       release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
@@ -206,36 +206,42 @@ export class Conveyor {
     void this.#underWay.track(this.#settler.settle({ kind: "ack", delivery }));
   }
 
-  #start(delivery: Delivery): Promise<void> {
-    const parked = this.#parking.isEmpty ? undefined : this.#jobs.of(delivery);
-    if (parked !== undefined && this.#parking.takeOut(parked)) return this.#execute(parked);
+  #start(delivery: Delivery, onFree: () => void): void {
+    const parked = this.#parking.takeOut(delivery);
+    if (parked !== undefined) {
+      parked.onFree = onFree;
+      return this.#execute(parked);
+    }
     this.#underWay.begin();
     const decoded = decode(delivery, this.#parts.decoding);
-    return decoded instanceof Promise ? decoded.then((later) => this.#proceed(later)) : this.#proceed(decoded);
+    if (decoded instanceof Promise) void decoded.then((later) => this.#proceed(later, onFree));
+    else this.#proceed(decoded, onFree);
   }
 
-  #proceed(decoded: Job | Unrunnable): Promise<void> {
-    if (decoded instanceof Job) return this.#runJob(decoded);
+  #proceed(decoded: Job | Unrunnable, onFree: () => void): void {
+    if (decoded instanceof Job) {
+      decoded.onFree = onFree;
+      return this.#runJob(decoded);
+    }
     void this.#finish(decoded, decoded.ended);
-    return Promise.resolve();
+    queueMicrotask(onFree);
   }
 
-  #runJob(job: Job): Promise<void> {
+  #runJob(job: Job): void {
     this.#jobs.add(job);
     const entering = enterAll(this.#parts.gates, job);
-    return entering instanceof Promise
-      ? entering.then((admission) => this.#admit(job, admission))
-      : this.#admit(job, entering);
+    if (entering instanceof Promise) void entering.then((admission) => this.#admit(job, admission));
+    else this.#admit(job, entering);
   }
 
-  #admit(job: Job, admission: Admission): Promise<void> {
+  #admit(job: Job, admission: Admission): void {
     if (admission === undefined) {
       job.hasEntered = true;
       return this.#execute(job);
     }
     if (admission.kind === "parked") this.#park(job, admission);
     else void this.#finish(job, admission);
-    return Promise.resolve();
+    queueMicrotask(job.onFree);
   }
 
   #park(job: Job, parked: Parked): void {
@@ -245,30 +251,35 @@ export class Conveyor {
     void this.#finish(job, over);
   }
 
-  #execute(job: Job): Promise<void> {
+  #execute(job: Job): void {
     if (job.options.acknowledge !== "received" || endUnrun(job, this.#startsNone) !== undefined) return this.#run(job);
-    return this.#acknowledgeFirst(job).then((isOurs) => (isOurs ? this.#run(job) : this.#underWay.end()));
+    void this.#acknowledgeFirst(job).then((isOurs) => {
+      if (isOurs) return this.#run(job);
+      this.#underWay.end();
+      job.onFree();
+    });
   }
 
-  #run(job: Job): Promise<void> {
+  #run(job: Job): void {
     const over = endUnrun(job, this.#startsNone && !job.isAcknowledged);
-    if (over !== undefined) return this.#finish(job, over);
+    if (over !== undefined) return void this.#finish(job, over).then(job.onFree);
     const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
     if (sendsAhead) job.slots = concurrency;
     job.startedAt = Date.now();
     if (emitter.isHeard) tellStarted(job, emitter);
     for (const gate of gates) gate.starting?.(job);
-    return executor.execute(job).then((ended) => this.#onExecuted(job, ended));
+    executor.execute(job, this.#onExecuted);
   }
 
   /** The slot is free again; storing and settling go on by themselves. */
-  #onExecuted(job: Job, ended: Ended): void {
+  readonly #onExecuted = (job: Job, ended: Ended): void => {
     const { emitter, gates } = this.#parts;
     this.#count(ended);
     for (const gate of gates) gate.executed?.(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
     void this.#finish(this.#neverRan(job, ended) ?? job, ended);
-  }
+    job.onFree();
+  };
 
   #count({ kind }: Ended): void {
     if (kind === "refused") return;
@@ -320,8 +331,8 @@ export class Conveyor {
 
   async #release(deliveries: readonly Delivery[]): Promise<void> {
     const releaseOne = async (delivery: Delivery): Promise<void> => {
-      const parked = this.#parking.isEmpty ? undefined : this.#jobs.of(delivery);
-      if (parked !== undefined && this.#parking.takeOut(parked)) {
+      const parked = this.#parking.takeOut(delivery);
+      if (parked !== undefined) {
         this.#forget(parked);
         this.#underWay.end();
       }
@@ -343,6 +354,6 @@ export class Conveyor {
     );
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
     setTimeout(() => job.giveUp(), this.#parts.grace).unref();
-    if (this.#parking.takeOut(job)) void this.#finish(job, { kind: "leaseLost" });
+    if (this.#parking.takeOut(delivery) !== undefined) void this.#finish(job, { kind: "leaseLost" });
   }
 }

@@ -18,6 +18,8 @@ export interface RunningExecution {
   giveUp(): void;
 }
 
+const nothing = (): void => undefined;
+
 /** One message on its way through a worker, from decoding to settlement. */
 export class Job {
   /** Replaced when the message is delivered again while it runs here, on brokers without leases. */
@@ -40,6 +42,8 @@ export class Job {
   hasEntered = false;
   /** Why its signal aborted. */
   aborted: AbortedError | undefined;
+  /** Frees the slot that it was started in. */
+  onFree: () => void = nothing;
   /** Set while the handler runs. */
   execution: RunningExecution | undefined;
   /** What surrounds its handler, where that runs elsewhere. */

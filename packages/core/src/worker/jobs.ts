@@ -1,33 +1,37 @@
 import type { Delivery } from "../broker.ts";
 import type { RunningTask } from "../presence.ts";
-import { TurnoverMap } from "../turnover.ts";
-import { type Job, runKey } from "./job.ts";
+import { TurnoverSet } from "../turnover.ts";
+import type { Job } from "./job.ts";
 
-/** What runs, or waits to be let in or settled, by id and run. */
+/**
+ * What runs, or waits to be let in or settled. Each task comes in here and leaves, and few are ever looked for: so they are
+ * looked through, and kept without a key.
+ */
 export class Jobs {
-  readonly #byKey = new TurnoverMap<string, Job>();
+  readonly #jobs = new TurnoverSet<Job>();
 
   add(job: Job): void {
-    this.#byKey.set(job.key, job);
+    this.#jobs.add(job);
   }
 
   remove(job: Job): void {
-    if (this.#byKey.get(job.key) === job) this.#byKey.delete(job.key);
+    this.#jobs.delete(job);
   }
 
+  /** The one of this id and run. */
   get(key: string): Job | undefined {
-    return this.#byKey.get(key);
+    for (const job of this.#jobs) if (job.key === key) return job;
+    return undefined;
   }
 
   /** The job of this very delivery. */
   of(delivery: Delivery): Job | undefined {
-    const { message } = delivery;
-    const job = message === undefined ? undefined : this.#byKey.get(runKey(message));
-    return job?.delivery === delivery ? job : undefined;
+    for (const job of this.#jobs) if (job.delivery === delivery) return job;
+    return undefined;
   }
 
   get all(): readonly Job[] {
-    return [...this.#byKey.values()];
+    return [...this.#jobs];
   }
 
   /** Those whose handlers run. */

@@ -13,8 +13,8 @@ export interface LaneParts {
   readonly isSuspect: (delivery: Delivery) => boolean;
   /** Looks at what came in; resolves to what shall run. The rest is dealt with by whoever looks. */
   readonly screen: (deliveries: readonly Delivery[]) => readonly Delivery[] | Promise<readonly Delivery[]>;
-  /** Runs one delivery; resolves when its slot is free again, such as when it is parked. */
-  readonly start: (delivery: Delivery) => Promise<void>;
+  /** Runs one delivery; calls `onFree` once its slot is free again, such as when it is parked, and has returned before. */
+  readonly start: (delivery: Delivery, onFree: () => void) => void;
   /** Hands back what waited too long for a slot here while another worker may be idle, or must not run beside a suspect. */
   readonly release: (deliveries: readonly Delivery[]) => void;
 }
@@ -221,7 +221,7 @@ export class Lane {
     const suspect = this.#quarantine.next(this.held.size - 1 + (this.#isTaking ? 1 : 0));
     if (suspect === undefined) return;
     this.#running += 1;
-    void this.#parts.start(suspect).then(() => {
+    this.#parts.start(suspect, () => {
       this.#quarantine.end(suspect);
       this.#end();
     });
@@ -238,7 +238,7 @@ export class Lane {
       if (!this.held.has(delivery)) continue;
       this.#quarantine.relax();
       this.#running += 1;
-      void start(delivery).then(this.#onEnd);
+      start(delivery, this.#onEnd);
     }
   }
 

@@ -9,50 +9,55 @@ export interface ParkingLane {
   resume(delivery: Delivery): void;
 }
 
+interface Wait {
+  readonly job: Job;
+  readonly parked: Parked;
+}
+
 /** Jobs that wait without a slot, and those that were let in after that and wait for one. */
 export class Parking {
   readonly #lane: ParkingLane;
   readonly #finish: (job: Job, ended: Ended) => void;
-  readonly #waits = new Map<Job, Parked>();
+  readonly #waits = new Map<Delivery, Wait>();
 
   constructor(lane: ParkingLane, finish: (job: Job, ended: Ended) => void) {
     this.#lane = lane;
     this.#finish = finish;
   }
 
-  get isEmpty(): boolean {
-    return this.#waits.size === 0;
-  }
-
   park(job: Job, parked: Parked): void {
-    this.#waits.set(job, parked);
+    const wait: Wait = { job, parked };
+    this.#waits.set(job.delivery, wait);
     this.#lane.park(job.delivery);
     void parked
       .wait(() => this.#lane.free)
       .then((ended) => {
-        if (this.#waits.get(job) !== parked) return;
+        if (this.#waits.get(job.delivery) !== wait) return;
         if (ended === undefined) {
           job.hasEntered = true;
           this.#lane.resume(job.delivery);
         } else {
-          this.#waits.delete(job);
+          this.#waits.delete(job.delivery);
           this.#finish(job, ended);
         }
       });
   }
 
-  /** Takes a job out because it starts, or must wait no longer. Whether it was in. */
-  takeOut(job: Job): boolean {
-    const parked = this.#waits.get(job);
-    if (parked === undefined) return false;
-    this.#waits.delete(job);
-    if (!job.hasEntered) parked.withdraw();
-    return true;
+  /** Takes out the job of a delivery because it starts, or must wait no longer. `undefined`: it was not in. */
+  takeOut(delivery: Delivery): Job | undefined {
+    const wait = this.#waits.get(delivery);
+    if (wait === undefined) return undefined;
+    this.#waits.delete(delivery);
+    if (!wait.job.hasEntered) wait.parked.withdraw();
+    return wait.job;
   }
 
   /** To be told of a job whose delivery was replaced. */
-  follow(job: Job): void {
-    if (!this.#waits.has(job)) return;
+  follow(job: Job, replaced: Delivery): void {
+    const wait = this.#waits.get(replaced);
+    if (wait === undefined) return;
+    this.#waits.delete(replaced);
+    this.#waits.set(job.delivery, wait);
     this.#lane.park(job.delivery);
     if (job.hasEntered) this.#lane.resume(job.delivery);
   }

@@ -20,7 +20,7 @@ export interface ScreeningParts {
   readonly jobs: Jobs;
   readonly underWay: UnderWay;
   /** Told of a job that goes on under a new delivery. */
-  readonly onAdopted: (job: Job) => void;
+  readonly onAdopted: (job: Job, replaced: Delivery) => void;
   /** Ends a delivery that another one of the same message replaces. */
   readonly drop: (delivery: Delivery) => void;
   readonly release: (deliveries: readonly Delivery[]) => void;
@@ -78,7 +78,7 @@ export class Screening {
     const { delivery: old } = job;
     job.delivery = delivery;
     drop(old);
-    onAdopted(job);
+    onAdopted(job, old);
     emitter.emit(() => ({ type: "task.adopted", ...describeDelivery(delivery) }));
     return true;
   }

@@ -33,17 +33,16 @@ test("a lane that is never idle forgets what has started", async () => {
     isSuspect: () => false,
     screen: (deliveries) => deliveries,
     release: () => undefined,
-    start: (delivery) =>
-      new Promise((resolve) => {
-        begun += 1;
-        if (begun === started) onEnough();
-        running.push(() => {
-          lane.forget(delivery);
-          resolve();
-        });
-        // One ends for each that starts, and the next waits already.
-        if (running.length === 2) setImmediate(() => running.shift()?.());
-      }),
+    start: (delivery, onFree) => {
+      begun += 1;
+      if (begun === started) onEnough();
+      running.push(() => {
+        lane.forget(delivery);
+        onFree();
+      });
+      // One ends for each that starts, and the next waits already.
+      if (running.length === 2) setImmediate(() => running.shift()?.());
+    },
   });
   void lane.run();
   await enough;

@@ -5,7 +5,7 @@ import type { Executor } from "../executor.ts";
 export function byIsolation(executors: Readonly<Record<Isolation, Executor>>): Executor {
   const all = [...new Set(Object.values(executors))];
   return {
-    execute: (job) => executors[job.handler.task.options.isolation].execute(job),
+    execute: (job, onEnd) => executors[job.handler.task.options.isolation].execute(job, onEnd),
     recall: (queue) => {
       for (const executor of all) executor.recall(queue);
     },

@@ -2,7 +2,7 @@ import type { HandlerContext } from "../../handler.ts";
 import type { Execution } from "../../middleware.ts";
 import type { ProviderScope } from "../../provider-scope.ts";
 import { validate } from "../../schema.ts";
-import type { Executor } from "../executor.ts";
+import type { Executor, OnEnd } from "../executor.ts";
 import type { Ended, Job, RunningExecution } from "../job.ts";
 import { endAborted, endOverruled, findFailure, startTimeout } from "./aborts.ts";
 import { classify, type OutputParts, serializeOutput } from "./endings.ts";
@@ -24,7 +24,7 @@ export interface LoopExecutorParts extends OutputParts {
 /** Runs handlers in the event loop of this process. */
 export function createLoopExecutor(parts: LoopExecutorParts): Executor {
   return {
-    execute: (job) => new Promise((resolve) => new LoopExecution(job, parts, resolve).start()),
+    execute: (job, onEnd) => new LoopExecution(job, parts, onEnd).start(),
     recall: () => undefined,
     stop: () => undefined,
   };
@@ -34,13 +34,14 @@ export function createLoopExecutor(parts: LoopExecutorParts): Executor {
 class LoopExecution implements RunningExecution {
   readonly #job: Job;
   readonly #parts: LoopExecutorParts;
-  readonly #resolve: (ended: Ended) => void;
+  readonly #onEnd: OnEnd;
   #stopTimer: (() => void) | undefined;
+  #hasEnded = false;
 
-  constructor(job: Job, parts: LoopExecutorParts, resolve: (ended: Ended) => void) {
+  constructor(job: Job, parts: LoopExecutorParts, onEnd: OnEnd) {
     this.#job = job;
     this.#parts = parts;
-    this.#resolve = resolve;
+    this.#onEnd = onEnd;
   }
 
   start(): void {
@@ -50,19 +51,20 @@ class LoopExecution implements RunningExecution {
     job.execution = this;
     try {
       const returned = runHandler(job, this.#parts);
-      if (!isThenable(returned)) return this.#endReturned(returned);
+      // Whoever starts this is told of its end afterwards.
+      if (!isThenable(returned)) return queueMicrotask(() => this.#endReturned(returned));
       toPromise(returned).then(
         (value) => this.#endReturned(value),
         (error: unknown) => this.#endThrown(error),
       );
     } catch (error) {
-      this.#endThrown(error);
+      queueMicrotask(() => this.#endThrown(error));
     }
   }
 
   giveUp(): void {
     this.#parts.onAbandoned(this.#job);
-    this.#resolve(endAborted(this.#job) ?? { kind: "stopping" });
+    queueMicrotask(() => this.#tell(endAborted(this.#job) ?? { kind: "stopping" }));
   }
 
   #endReturned(value: unknown): void {
@@ -80,7 +82,14 @@ class LoopExecution implements RunningExecution {
   #end(ended: Ended): void {
     this.#job.execution = undefined;
     this.#stopTimer?.();
-    this.#resolve(ended);
+    this.#tell(ended);
+  }
+
+  /** What was given up may end after that. */
+  #tell(ended: Ended): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#onEnd(this.#job, ended);
   }
 }
 

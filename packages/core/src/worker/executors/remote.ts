@@ -21,11 +21,13 @@ export interface RemoteExecutorParts extends OutputParts {
 /** Runs handlers elsewhere, and keeps their time here, where nothing blocks. */
 export function createRemoteExecutor(parts: RemoteExecutorParts): Executor {
   return {
-    execute: (job) =>
-      new Promise((resolve) => {
+    execute: (job, onEnd) => {
+      const executing = new Promise<Ended>((resolve) => {
         if (parts.wrap === undefined) place(job, parts, resolve);
         else void runWrapped(job, { ...parts, wrap: parts.wrap, onGivenUp: resolve }).then(resolve);
-      }),
+      });
+      void executing.then((ended) => onEnd(job, ended));
+    },
     recall: (queue) => {
       // For middlewares that surround it, it has begun.
       if (parts.wrap === undefined) parts.site.recall(queue);

@@ -9,7 +9,7 @@ import { createProviderScope, type ProviderScope } from "../../provider-scope.ts
 import { type Captured, type NamedSurroundings, restore } from "../../surroundings.ts";
 import { JobContext } from "../context.ts";
 import { type DecodeParts, decode } from "../decode.ts";
-import type { Executor } from "../executor.ts";
+import type { Executor, OnEnd } from "../executor.ts";
 import { createLoopExecutor } from "../executors/loop.ts";
 import { toEndedRecord } from "../isolation/ended-record.ts";
 import type { IsolateStart, Request, RunRequest } from "../isolation/protocol.ts";
@@ -191,7 +191,7 @@ export class Host {
     const early = this.#early.get(run);
     if (early !== undefined) job.abort(early);
     const start = performance.now();
-    const executing = execute(() => restore(surroundings, captured, () => executor.execute(job)));
+    const executing = execute((onEnd) => restore(surroundings, captured, () => executor.execute(job, onEnd)));
     const milliseconds = Math.round(performance.now() - start);
     if (milliseconds > blockedAfter) {
       // Nothing else can have run meanwhile: this one has blocked, whatever runs beside it.
@@ -240,12 +240,14 @@ export class Host {
 }
 
 /** What surrounds a handler may throw as well: that is a failure of its task. */
-async function execute(run: () => Promise<Ended>): Promise<Ended> {
-  try {
-    return await run();
-  } catch (error) {
-    return { kind: "threw", error, isFinal: false };
-  }
+function execute(run: (onEnd: OnEnd) => void): Promise<Ended> {
+  return new Promise((resolve) => {
+    try {
+      run((_, ended) => resolve(ended));
+    } catch (error) {
+      resolve({ kind: "threw", error, isFinal: false });
+    }
+  });
 }
 
 /** The worker keeps the time, since it is never blocked. */
