@@ -2,6 +2,8 @@
 export interface Batcher<TItem, TAnswer> {
   /** Joins the next batch. Rejects with what `run` rejected with. */
   add(item: TItem): Promise<TAnswer>;
+  /** The same by callbacks, which cost less where this is done for every task. What one throws is an unhandled rejection. */
+  push(item: TItem, onAnswer: (answer: TAnswer) => void, onError: (error: unknown) => void): void;
   /** Resolves once everything added so far is answered. */
   drain(): Promise<void>;
 }
@@ -59,9 +61,9 @@ export function createBatcher<TItem, TAnswer>({
   const send = async (batch: Batch<TItem, TAnswer>): Promise<void> => {
     try {
       const answers = await run(batch.items);
-      for (let index = 0; index < batch.resolves.length; index += 1) batch.resolves[index]?.(answers[index] as TAnswer);
+      for (const [index, resolve] of batch.resolves.entries()) tell(resolve, answers[index] as TAnswer);
     } catch (error) {
-      for (const reject of batch.rejects) reject(error);
+      for (const reject of batch.rejects) tell(reject, error);
     }
     inFlight -= 1;
     schedule();
@@ -71,15 +73,25 @@ export function createBatcher<TItem, TAnswer>({
       for (const resolve of idle) resolve();
     }
   };
+  const push: Batcher<TItem, TAnswer>["push"] = (item, onAnswer, onError) => {
+    items.push(item);
+    resolves.push(onAnswer);
+    rejects.push(onError);
+    schedule();
+  };
   return {
-    add: (item) =>
-      new Promise((resolve, reject) => {
-        items.push(item);
-        resolves.push(resolve);
-        rejects.push(reject);
-        schedule();
-      }),
+    add: (item) => new Promise((resolve, reject) => push(item, resolve, reject)),
+    push,
     drain: () =>
       inFlight === 0 && items.length === 0 ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve)),
   };
+}
+
+/** Whoever throws keeps nobody else from being told. */
+function tell<T>(callback: (value: T) => void, value: T): void {
+  try {
+    callback(value);
+  } catch (error) {
+    void Promise.reject(error);
+  }
 }

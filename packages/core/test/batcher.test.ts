@@ -53,4 +53,27 @@ describe("batcher", () => {
     expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     await batcher.drain();
   });
+
+  test("a callback that throws keeps nobody else from being told", async () => {
+    const batcher = createBatcher<number, number>({ run: async (items) => items, maxItems: 100, maxInFlight: 1 });
+    const told: number[] = [];
+    const caught: unknown[] = [];
+    const listeners = process.listeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection");
+    process.on("unhandledRejection", (error) => caught.push(error));
+    const fault = new Error("a callback's");
+    const throwing = (): never => {
+      throw fault;
+    };
+    batcher.push(1, throwing, throwing);
+    batcher.push(2, (answer) => told.push(answer), throwing);
+    await batcher.drain();
+    // Rejections are told once the turn's promises have run.
+    await new Promise(setImmediate);
+    process.removeAllListeners("unhandledRejection");
+    for (const one of listeners) process.on("unhandledRejection", one);
+    expect(caught).toEqual([fault]);
+    expect(told).toEqual([2]);
+    expect(await batcher.add(3)).toBe(3);
+  });
 });

@@ -28,57 +28,63 @@ export interface Commitment {
   readonly verdict: Verdict;
 }
 
-/** Carries out a verdict: stores, then tells the broker; the other way round where the task says so. */
-export function commit(
-  subject: Job | Unrunnable,
-  verdict: Verdict,
-  parts: CommitParts & { readonly settler: Settler },
-): Promise<Commitment> {
-  // Where nothing is kept and nothing follows, the commonest way is a short one.
-  const isAlone = parts.recorder === undefined && subject.delivery.message?.plan === undefined;
-  if (!isAlone || verdict.then.kind === "nothing") return commitWhole(subject, verdict, parts);
-  if (subject instanceof Job && subject.isAcknowledged) return Promise.resolve({ committed: "settled", verdict });
-  const settlement = toSettlement(subject.delivery, verdict.then);
-  if (settlement === undefined) return Promise.resolve({ committed: "settled", verdict });
-  return parts.settler.settle(settlement).then((result) => {
-    const again = settleReplaced({ subject, settlement, result, verdict: verdict.then }, parts.settler);
-    return again === undefined
-      ? { committed: result, verdict }
-      : again.then((committed) => ({ committed, verdict }));
+type Parts = CommitParts & { readonly settler: Settler };
+type OnCommitted = (commitment: Commitment) => void;
+
+/** What is to be carried out. */
+interface Commission {
+  readonly subject: Job | Unrunnable;
+  readonly verdict: Verdict;
+}
+
+interface Recording extends Commission {
+  /** What the handler, or its absence, came to; `undefined` where nobody wants to know. */
+  readonly outcome: StoredOutcome | undefined;
+}
+
+/**
+ * Carries out a verdict: stores, then tells the broker; the other way round where the task says so. By callbacks, since
+ * this is done for every task.
+ */
+export function commit({ subject, verdict }: Commission, parts: Parts, onCommitted: OnCommitted): void {
+  if (verdict.then.kind === "nothing") return onCommitted({ committed: "lost", verdict });
+  const outcome = outcomeOf(subject, verdict, parts);
+  const isStoredFirst = !(subject instanceof Job) || subject.options.acknowledge === "stored";
+  if (isStoredFirst) storeFirst({ subject, verdict, outcome }, parts, onCommitted);
+  else settleFirst({ subject, verdict, outcome }, parts, onCommitted);
+}
+
+function storeFirst({ subject, verdict, outcome }: Recording, parts: Parts, onCommitted: OnCommitted): void {
+  const { settler } = parts;
+  const proceed = (standing: StoredOutcome | undefined): void => {
+    const final = standing === outcome ? verdict : accept(standing, verdict);
+    const settleAs = (then: SettleVerdict): void =>
+      settleDelivery({ subject, then }, settler, (committed) => onCommitted({ committed, verdict: final }));
+    const advancing = advanceFrom(subject, standing, parts);
+    if (advancing === false) return settleAs(final.then);
+    void advancing.then((advanced) => {
+      // Left unsettled: handed back, it would come as if it had never run. Its lease ends, and its outcome is looked for then.
+      if (advanced === undefined) onCommitted({ committed: "unrecorded", verdict });
+      else settleAs(advanced ? { kind: "ack" } : final.then);
+    });
+  };
+  record(outcome, parts, (standing) => {
+    if (standing !== undefined || outcome === undefined) return proceed(standing);
+    const release = { subject, then: { kind: "release" } } as const;
+    settleDelivery(release, settler, () => onCommitted({ committed: "unrecorded", verdict }));
   });
 }
 
-async function commitWhole(
-  subject: Job | Unrunnable,
-  verdict: Verdict,
-  parts: CommitParts & { readonly settler: Settler },
-): Promise<Commitment> {
-  if (verdict.then.kind === "nothing") return { committed: "lost", verdict };
-  const { settler } = parts;
-  const outcome = verdict.store === undefined ? undefined : toStored(subject, verdict.store, parts.worker);
-
-  if (!(subject instanceof Job) || subject.options.acknowledge === "stored") {
-    const recording = record(outcome, parts);
-    const standing = recording === undefined ? outcome : await recording;
-    if (recording !== undefined && standing === undefined) {
-      await settleDelivery(subject, { kind: "release" }, settler);
-      return { committed: "unrecorded", verdict };
-    }
-    const final = standing === outcome ? verdict : accept(standing, verdict);
-    const advancing = advanceFrom(subject, standing, parts);
-    const advanced = advancing === false ? false : await advancing;
-    // Left unsettled: handed back, it would come as if it had never run. Its lease ends, and its outcome is looked for then.
-    if (advanced === undefined) return { committed: "unrecorded", verdict };
-    const then: SettleVerdict = advanced ? { kind: "ack" } : final.then;
-    return { committed: await settleDelivery(subject, then, settler), verdict: final };
-  }
-  const committed = subject.isAcknowledged ? "settled" : await settleDelivery(subject, verdict.then, settler);
-  if (committed === "lost") return { committed, verdict };
-  const recording = record(outcome, parts);
-  if (recording === undefined) return { committed, verdict };
-  const standing = await recording;
-  if (standing === undefined) return { committed: "unrecorded", verdict };
-  return { committed, verdict: standing === outcome ? verdict : accept(standing, verdict) };
+function settleFirst({ subject, verdict, outcome }: Recording, parts: Parts, onCommitted: OnCommitted): void {
+  const proceed = (committed: "settled" | "lost"): void => {
+    if (committed === "lost") return onCommitted({ committed, verdict });
+    record(outcome, parts, (standing) => {
+      if (standing === undefined && outcome !== undefined) return onCommitted({ committed: "unrecorded", verdict });
+      onCommitted({ committed, verdict: standing === outcome ? verdict : accept(standing, verdict) });
+    });
+  };
+  if (subject instanceof Job && subject.isAcknowledged) proceed("settled");
+  else settleDelivery({ subject, then: verdict.then }, parts.settler, proceed);
 }
 
 /** `false` where nothing follows. */
@@ -101,45 +107,41 @@ function accept(standing: StoredOutcome | undefined, verdict: Verdict): Verdict 
   return { store: { status: "cancelled", code, reason }, then: { kind: "ack" } };
 }
 
-/** `undefined` where there is nothing to store, or nowhere. */
+function outcomeOf(
+  subject: Job | Unrunnable,
+  { store }: Verdict,
+  { recorder, worker }: CommitParts,
+): StoredOutcome | undefined {
+  const isWanted = recorder !== undefined || subject.delivery.message?.plan !== undefined;
+  return store !== undefined && isWanted ? toStored(subject, store, worker) : undefined;
+}
+
+/** Answers with the outcome that stands: the given one where there is nowhere to store it; `undefined` when that failed. */
 function record(
   outcome: StoredOutcome | undefined,
   { recorder, progress }: CommitParts,
-): Promise<StoredOutcome | undefined> | undefined {
-  if (outcome === undefined || recorder === undefined || outcome.id === "") return undefined;
+  onStored: (standing: StoredOutcome | undefined) => void,
+): void {
+  if (outcome === undefined || recorder === undefined || outcome.id === "") return onStored(outcome);
   const writing = progress.flush(outcome.id);
-  return writing === undefined ? recorder.store(outcome) : writing.then(() => recorder.store(outcome));
+  if (writing === undefined) recorder.storeThen(outcome, onStored);
+  else void writing.then(() => recorder.storeThen(outcome, onStored));
 }
 
 function settleDelivery(
-  subject: Job | Unrunnable,
-  verdict: SettleVerdict,
+  { subject, then }: { readonly subject: Job | Unrunnable; readonly then: SettleVerdict },
   settler: Settler,
-): Promise<"settled" | "lost"> {
-  const settlement = toSettlement(subject.delivery, verdict);
-  if (settlement === undefined) return Promise.resolve("settled");
-  return settler
-    .settle(settlement)
-    .then((result) => settleReplaced({ subject, settlement, result, verdict }, settler) ?? result);
-}
-
-interface Settled {
-  readonly subject: Job | Unrunnable;
-  readonly settlement: Settlement;
-  readonly result: "settled" | "lost";
-  readonly verdict: SettleVerdict;
-}
-
-/**
- * A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the old
- * one could be settled all the same, the new one is a second copy, and has nothing more to tell.
- */
-function settleReplaced(
-  { subject, settlement, result, verdict }: Settled,
-  settler: Settler,
-): Promise<"settled" | "lost"> | undefined {
-  if (subject.delivery === settlement.delivery) return undefined;
-  return settleDelivery(subject, result === "settled" ? { kind: "ack" } : verdict, settler);
+  onSettled: (result: "settled" | "lost") => void,
+): void {
+  const { delivery } = subject;
+  const settlement = toSettlement(delivery, then);
+  if (settlement === undefined) return onSettled("settled");
+  settler.settleThen(settlement, (result) => {
+    if (subject.delivery === delivery) return onSettled(result);
+    // A delivery that was replaced meanwhile, because its connection was lost, is settled under its new token. Where the
+    // old one could be settled all the same, the new one is a second copy, and has nothing more to tell.
+    settleDelivery({ subject, then: result === "settled" ? { kind: "ack" } : then }, settler, onSettled);
+  });
 }
 
 function toSettlement(delivery: Delivery, verdict: SettleVerdict): Settlement | undefined {

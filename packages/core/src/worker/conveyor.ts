@@ -10,19 +10,18 @@ import { createInputDiscarder, type DiscardParts } from "./discard-input.ts";
 import type { Executor } from "./executor.ts";
 import { endUnrun } from "./executors/aborts.ts";
 import { type Admission, confirmAll, enterAll, type Gate, leaveAll, type Parked } from "./gate.ts";
-import { startHeartbeat } from "./heartbeat.ts";
 import { type Ended, Job, type Unrunnable } from "./job.ts";
 import { Jobs } from "./jobs.ts";
 import { Lane } from "./lane.ts";
-import { keepLeases } from "./leases.ts";
 import { Parking } from "./parking.ts";
 import { firstSuspectDelivery } from "./quarantine.ts";
-import { describeDelivery, isReadable, tell, tellBlocked, tellExecuted, tellStarted } from "./report.ts";
+import { describeDelivery, isReadable, tell, tellExecuted, tellStarted } from "./report.ts";
 import { Screening } from "./screening.ts";
 import { settle } from "./settle.ts";
 import { policyOf } from "./settle-policy.ts";
 import { createSettler, type Settler } from "./settler.ts";
 import { UnderWay } from "./under-way.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export interface ConveyorParts extends DiscardParts {
   readonly broker: Broker;
@@ -52,8 +51,7 @@ export class Conveyor {
   readonly #lane: Lane;
   readonly #settler: Settler;
   readonly #committing: CommitParts & { readonly settler: Settler };
-  readonly #leases: { readonly stop: () => void } | undefined;
-  readonly #heartbeat: { readonly stop: () => void };
+  readonly #upkeep: { readonly stop: () => void };
   readonly #jobs = new Jobs();
   readonly #parking: Parking;
   readonly #screening: Screening;
@@ -66,7 +64,7 @@ export class Conveyor {
   #isClosed = false;
 
   constructor(parts: ConveyorParts) {
-    const { consumer, concurrency, queue, lease, patience, broker, logger } = parts;
+    const { consumer, concurrency, queue, patience, logger } = parts;
     const suspectFrom = firstSuspectDelivery(parts.decoding.maxDeliveries);
     this.queue = queue;
     this.#parts = parts;
@@ -80,7 +78,7 @@ export class Conveyor {
       release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
     });
     this.#screening = this.#createScreening(parts);
-    this.#parking = new Parking(this.#lane, (job, ended) => void this.#finish(job, ended));
+    this.#parking = new Parking(this.#lane, (job, ended) => this.#finish(job, ended));
     this.#settler = createSettler({
       consumer,
       limit: patience,
@@ -89,24 +87,13 @@ export class Conveyor {
     });
     this.#discardInput = createInputDiscarder(parts, this.#underWay);
     this.#committing = { ...parts.committing, settler: this.#settler };
-    this.#heartbeat = startHeartbeat({
-      gates: parts.gates,
-      lease,
+    this.#upkeep = startUpkeep(parts, {
       jobs: () => this.#jobs.all,
-      onError: (error) => logger.warn({ error, queue }, "a heartbeat of running tasks failed"),
+      held: () => this.#lane.held,
+      onLost: (delivery) => this.#onLost(delivery),
     });
     parts.pauses.onChange(queue, () => this.#applyPause());
     this.#applyPause();
-    if (broker.capabilities.lease !== "refused") {
-      this.#leases = keepLeases({
-        consumer,
-        lease,
-        held: () => this.#lane.held,
-        onLost: (delivery) => this.#onLost(delivery),
-        onBlocked: (milliseconds) => tellBlocked(this.#jobs.all, { queue, milliseconds, logger }),
-        onError: (error) => logger.warn({ error, queue }, "leases could not be renewed"),
-      });
-    }
   }
 
   get counts(): Omit<WorkerQueue, "queue" | "perSecond" | "failedPerSecond"> {
@@ -172,8 +159,7 @@ export class Conveyor {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#leases?.stop();
-    this.#heartbeat.stop();
+    this.#upkeep.stop();
     await this.#settler.drain();
     await Promise.all(this.#parts.gates.map((gate) => gate.drain?.()));
     await this.#parts.consumer.close();
@@ -193,7 +179,7 @@ export class Conveyor {
       release: (deliveries) => void this.#underWay.track(this.#release(deliveries)),
       finish: (repeated) => {
         this.#underWay.begin();
-        void this.#finish(repeated, repeated.ended);
+        this.#finish(repeated, repeated.ended);
       },
       emitter,
       logger,
@@ -223,7 +209,7 @@ export class Conveyor {
       decoded.onFree = onFree;
       return this.#runJob(decoded);
     }
-    void this.#finish(decoded, decoded.ended);
+    this.#finish(decoded, decoded.ended);
     queueMicrotask(onFree);
   }
 
@@ -240,7 +226,7 @@ export class Conveyor {
       return this.#execute(job);
     }
     if (admission.kind === "parked") this.#park(job, admission);
-    else void this.#finish(job, admission);
+    else this.#finish(job, admission);
     queueMicrotask(job.onFree);
   }
 
@@ -248,7 +234,7 @@ export class Conveyor {
     const over = endUnrun(job, this.#startsNone);
     if (over === undefined) return this.#parking.park(job, parked);
     parked.withdraw();
-    void this.#finish(job, over);
+    this.#finish(job, over);
   }
 
   #execute(job: Job): void {
@@ -262,7 +248,10 @@ export class Conveyor {
 
   #run(job: Job): void {
     const over = endUnrun(job, this.#startsNone && !job.isAcknowledged);
-    if (over !== undefined) return void this.#finish(job, over).then(job.onFree);
+    if (over !== undefined) {
+      this.#finish(job, over);
+      return queueMicrotask(job.onFree);
+    }
     const { executor, emitter, gates, sendsAhead, concurrency } = this.#parts;
     if (sendsAhead) job.slots = concurrency;
     job.startedAt = Date.now();
@@ -277,7 +266,7 @@ export class Conveyor {
     this.#count(ended);
     for (const gate of gates) gate.executed?.(job);
     if (emitter.isHeard) tellExecuted(job, emitter);
-    void this.#finish(this.#neverRan(job, ended) ?? job, ended);
+    this.#finish(this.#neverRan(job, ended) ?? job, ended);
     job.onFree();
   };
 
@@ -301,15 +290,15 @@ export class Conveyor {
     return job.isAcknowledged;
   }
 
-  #finish(subject: Job | Unrunnable, ended: Ended): Promise<void> {
+  #finish(subject: Job | Unrunnable, ended: Ended): void {
     const confirming = subject instanceof Job ? confirmAll(this.#parts.gates, subject) : undefined;
-    if (confirming === undefined) return this.#commit(subject, ended);
-    return confirming.then((otherwise) => this.#commit(subject, otherwise ?? ended));
+    if (confirming === undefined) this.#commit(subject, ended);
+    else void confirming.then((otherwise) => this.#commit(subject, otherwise ?? ended));
   }
 
-  #commit(subject: Job | Unrunnable, ended: Ended): Promise<void> {
-    const committing = commit(subject, settle(ended, policyOf(subject)), this.#committing);
-    return committing.then((commitment) => this.#conclude(subject, ended, commitment));
+  #commit(subject: Job | Unrunnable, ended: Ended): void {
+    const verdict = settle(ended, policyOf(subject));
+    commit({ subject, verdict }, this.#committing, (commitment) => this.#conclude(subject, ended, commitment));
   }
 
   #conclude(subject: Job | Unrunnable, ended: Ended, { committed, verdict }: Commitment): void {
@@ -354,6 +343,6 @@ export class Conveyor {
     );
     // The process may end before: nothing is lost then, since nothing of this job counts any more.
     setTimeout(() => job.giveUp(), this.#parts.grace).unref();
-    if (this.#parking.takeOut(delivery) !== undefined) void this.#finish(job, { kind: "leaseLost" });
+    if (this.#parking.takeOut(delivery) !== undefined) this.#finish(job, { kind: "leaseLost" });
   }
 }

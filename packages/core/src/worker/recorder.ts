@@ -5,8 +5,8 @@ import { persist } from "./persist.ts";
 
 /** Stores outcomes, in batches, for all queues of a worker. */
 export interface Recorder {
-  /** The outcome that stands, or `undefined` when the result backend was out of reach for `limit`. */
-  store(outcome: StoredOutcome): Promise<StoredOutcome | undefined>;
+  /** Answers with the outcome that stands, or `undefined` when the result backend was out of reach for `limit`. */
+  storeThen(outcome: StoredOutcome, onStored: (standing: StoredOutcome | undefined) => void): void;
   drain(): Promise<void>;
 }
 
@@ -28,5 +28,8 @@ export function createRecorder({ results, limit, isWanted, onError }: RecorderPa
     }
   };
   const batcher = createBatcher({ run: storeAll, maxItems: 500, maxInFlight: 2 });
-  return { store: batcher.add, drain: batcher.drain };
+  return {
+    storeThen: (outcome, onStored) => batcher.push(outcome, onStored, () => onStored(undefined)),
+    drain: batcher.drain,
+  };
 }

@@ -34,12 +34,10 @@ export function createReplayGuard({ state, ...parts }: ReplayGuardParts): Replay
 export function noteEndings(recorder: Recorder | undefined, guard: ReplayGuard | undefined): Recorder | undefined {
   if (guard === undefined) return recorder;
   return {
-    store: async (outcome) => {
-      const [stored] = await Promise.all([
-        recorder === undefined ? outcome : recorder.store(outcome),
-        guard.remember(outcome),
-      ]);
-      return stored;
+    storeThen: (outcome, onStored) => {
+      const remembering = guard.remember(outcome);
+      if (recorder === undefined) void remembering.then(() => onStored(outcome));
+      else recorder.storeThen(outcome, (standing) => void remembering.then(() => onStored(standing)));
     },
     drain: async () => recorder?.drain(),
   };

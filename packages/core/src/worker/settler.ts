@@ -7,6 +7,8 @@ import { persist } from "./persist.ts";
 export interface Settler {
   /** `lost`: the delivery belonged to somebody else, or no answer came within `limit`; it is delivered again then. */
   settle(settlement: Settlement): Promise<"settled" | "lost">;
+  /** The same by a callback. */
+  settleThen(settlement: Settlement, onSettled: (result: "settled" | "lost") => void): void;
   drain(): Promise<void>;
 }
 
@@ -31,7 +33,16 @@ export function createSettler({ consumer, limit, isWanted, onError }: SettlerPar
     return settlements.map((_, index) => (answers[index] === "settled" ? "settled" : "lost"));
   };
   const batcher = createBatcher({ run: settleAll, maxItems: 500, maxInFlight: 2 });
-  return { settle: batcher.add, drain: batcher.drain };
+  return {
+    settle: batcher.add,
+    settleThen: (settlement, onSettled) => batcher.push(settlement, onSettled, reportError),
+    drain: batcher.drain,
+  };
+}
+
+/** Nobody else hears of it: what settles does not fail, but for a logger that throws. */
+function reportError(error: unknown): void {
+  void Promise.reject(error);
 }
 
 /** Settles those of which nothing is known, and answers for all. */

@@ -6,7 +6,6 @@ import {
   monotonicNow,
   type Settlement,
   type SettleResult,
-  TurnoverSet,
 } from "@taskferry/core";
 import type { ChannelModel } from "amqplib";
 import { classify, isFinal, toBrokerError } from "../faults.ts";
@@ -50,8 +49,6 @@ export class RabbitmqConsumer implements Consumer {
   readonly #picker = new Picker(this.#turns);
   readonly #wakeable = new Wakeable();
   readonly #age: AgeTimer;
-  /** What was taken and is not settled, of the channel that is open now. */
-  readonly #held = new TurnoverSet<Held>();
   #intake: Intake | undefined;
   #state: "open" | "stopped" | "closed" = "open";
   #failure: Error | undefined;
@@ -111,7 +108,7 @@ export class RabbitmqConsumer implements Consumer {
       for (;;) {
         if (this.#state === "closed") throw new ClosedError("The consumer");
         if (this.#failure !== undefined) throw this.#failure;
-        const room = Math.min(max, this.#parts.window - this.#held.size);
+        const room = Math.min(max, this.#parts.window - (this.#intake?.taken ?? 0));
         if (signal.aborted) return await this.#nothingMore([]);
         if (this.#state === "stopped" || room <= 0) return [];
         const picked = this.#pick(room);
@@ -138,7 +135,8 @@ export class RabbitmqConsumer implements Consumer {
     const deadline = monotonicNow() + Math.max(link.dialling.timeout, longestDeclaring);
     const results = await settleAll(settlements, { queue, names, publisher, isMine }, deadline);
     settlements.forEach(({ delivery }, index) => {
-      if (results[index] !== "unknown") this.#held.delete(heldOf(delivery));
+      const held = heldOf(delivery);
+      if (results[index] !== "unknown") held.intake.putDown(held);
     });
     this.#wakeable.wake();
     return results;
@@ -184,7 +182,6 @@ export class RabbitmqConsumer implements Consumer {
 
   #pick(room: number): readonly Delivery[] {
     const picked = this.#intake === undefined ? [] : this.#picker.pick(this.#intake, room);
-    for (const held of picked) this.#held.add(held);
     return picked.map(toDelivery);
   }
 
@@ -247,7 +244,6 @@ export class RabbitmqConsumer implements Consumer {
   #onLost(intake: Intake, error: Error | undefined): void {
     if (this.#intake !== intake) return;
     this.#intake = undefined;
-    this.#held.clear();
     this.#wakeable.wake();
     const fault = error === undefined ? undefined : classify(error);
     // A queue was deleted while nobody was subscribed to it.

@@ -21,8 +21,10 @@ export interface Held {
   readonly intake: Intake;
   readonly band: Band;
   readonly raw: ConsumeMessage;
-  /** By which subscription it came. */
-  readonly consumerTag: string;
+  /** By which subscription it came, unless it was fetched. */
+  readonly subscription: Subscription | undefined;
+  /** Whether it was taken and is not settled. */
+  isTaken: boolean;
   /** Whether a settlement of it is under way, or done. */
   isEnding: boolean;
   /** Whether it is to be acknowledged. */
@@ -38,6 +40,7 @@ interface Subscription {
 /** One channel of a consumer: what comes in on it, and what is acknowledged there and nowhere else. */
 export class Intake {
   isAlive = true;
+  #taken = 0;
   readonly #parts: IntakeParts;
   readonly #channel: Channel;
   /** All that is delivered and not settled. */
@@ -83,8 +86,25 @@ export class Intake {
     return this.#waiting[band].length > 0;
   }
 
-  shift(band: Band): Held | undefined {
-    return this.#waiting[band].shift();
+  /** How many were taken and are not settled. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  take(band: Band): Held | undefined {
+    const held = this.#waiting[band].shift();
+    if (held !== undefined) {
+      held.isTaken = true;
+      this.#taken += 1;
+    }
+    return held;
+  }
+
+  /** To be told of what was taken and is settled. */
+  putDown(held: Held): void {
+    if (!held.isTaken) return;
+    held.isTaken = false;
+    this.#taken -= 1;
   }
 
   /** Takes back all that waits, to be handed back. */
@@ -132,7 +152,7 @@ export class Intake {
     const getting = this.#channel.get(this.#parts.nameOf(band), { noAck: false });
     const message = await this.#parts.link.answer(getting, "a fetch");
     if (message === false) return false;
-    this.#arrive(band, message as unknown as ConsumeMessage, "");
+    this.#arrive(band, message as unknown as ConsumeMessage, undefined);
     return true;
   }
 
@@ -202,7 +222,7 @@ export class Intake {
     const subscription: Subscription = { band, prefetch, outstanding: 0 };
     this.#subscriptions.set(consumerTag, subscription);
     const onMessage = (message: ConsumeMessage | null): void => {
-      if (message !== null) return this.#arrive(band, message, consumerTag);
+      if (message !== null) return this.#arrive(band, message, subscription);
       this.#subscriptions.delete(consumerTag);
       this.#parts.onCancelled();
     };
@@ -214,20 +234,18 @@ export class Intake {
     }
   }
 
-  #arrive(band: Band, raw: ConsumeMessage, consumerTag: string): void {
+  #arrive(band: Band, raw: ConsumeMessage, subscription: Subscription | undefined): void {
     if (!this.isAlive) return;
-    const held: Held = { intake: this, band, raw, consumerTag, isEnding: false, isEnded: false };
+    const held: Held = { intake: this, band, raw, subscription, isTaken: false, isEnding: false, isEnded: false };
     this.#open.add(raw.fields.deliveryTag, held);
     this.#waiting[band].push(held);
     this.#lastArrival[band] = performance.now();
-    const subscription = this.#subscriptions.get(consumerTag);
     if (subscription !== undefined) subscription.outstanding += 1;
     this.#parts.onArrival();
   }
 
-  #forget({ raw, consumerTag }: Held): void {
+  #forget({ raw, subscription }: Held): void {
     this.#open.delete(raw.fields.deliveryTag);
-    const subscription = this.#subscriptions.get(consumerTag);
     if (subscription !== undefined) subscription.outstanding -= 1;
   }
 

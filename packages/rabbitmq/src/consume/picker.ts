@@ -30,7 +30,7 @@ export class Picker {
       if (waiting === 0) break;
       const ranks = subsets[waiting | lively] as readonly Band[];
       const band = this.#turns.next(ranks);
-      const held = intake.shift(band);
+      const held = intake.take(band);
       if (held === undefined) break;
       this.#turns.took(band, ranks);
       picked.push(held);

@@ -33,17 +33,16 @@ export async function settleAll(
 ): Promise<readonly SettleResult[]> {
   refuseLongDelays(settlements);
   const results: SettleResult[] = settlements.map(() => "lost");
-  const tasks: Task[] = [];
-  for (const [index, settlement] of settlements.entries()) {
+  const ending: Task[] = [];
+  const replacing: Task[] = [];
+  settlements.forEach((settlement, index) => {
     const held = heldOf(settlement.delivery);
-    if (!parts.isMine(held) || held.isEnding) continue;
+    if (!parts.isMine(held) || held.isEnding) return;
     held.isEnding = true;
-    tasks.push({ index, settlement, held });
-  }
-  const isAck = ({ settlement }: Task): boolean => settlement.kind === "ack";
-  const replacing = tasks.filter((task) => !isAck(task));
+    (settlement.kind === "ack" ? ending : replacing).push({ index, settlement, held });
+  });
   // What only ends does not wait for what is published, which may take its time while memory is short.
-  const acknowledging = acknowledge(tasks.filter(isAck), results);
+  const acknowledging = acknowledge(ending, results);
   try {
     const fates = replacing.length === 0 ? [] : await replace(replacing, parts, deadline);
     const alive = replacing
