@@ -19,6 +19,8 @@ const permissions = {
     "$JS.API.STREAM.MSG.*.taskferry_dead",
     "$JS.API.STREAM.MSG.*.KV_taskferry_results",
     "$JS.API.STREAM.MSG.*.KV_taskferry_state",
+    "$JS.API.DIRECT.GET.KV_taskferry_results.>",
+    "$JS.API.DIRECT.GET.KV_taskferry_state.>",
     "$JS.API.CONSUMER.>",
     "$JS.ACK.taskferry.>",
     "_INBOX.>",

@@ -11,7 +11,7 @@ testResultBackend({
       make: (url) => natsResults({ url, commandTimeout: "1s" }),
       marks: {
         store: { request: ["PUB $KV.taskferry_results."], reply: stored },
-        get: { request: ["STREAM.MSG.GET."], reply: stored },
+        get: { request: ["DIRECT.GET."], reply: stored },
         delete: { request: ["STREAM.MSG.DELETE."], reply: stored },
       },
     }),

@@ -6,8 +6,9 @@ import type { Request } from "../exchange.ts";
 import { apiErrors, full, isFull, isGone } from "../faults.ts";
 import { headersOf, natsHeader } from "../frame.ts";
 import { type PubAck, storeAll } from "../store-all.ts";
-import { fromReply, type Stored, type StoredReply } from "../stored.ts";
+import type { Stored } from "../stored.ts";
 import { ensureStream, findStream, nanoseconds, type StreamConfig } from "../streams.ts";
+import { type Asking, byCall, directly } from "./asking.ts";
 
 export interface BucketParts {
   readonly connection: Connection;
@@ -49,6 +50,7 @@ export class Bucket {
   readonly #writer = randomUUID();
   #writes = 0;
   #maxAge = 0;
+  #asking: Asking = byCall;
 
   constructor(parts: BucketParts) {
     this.#parts = parts;
@@ -76,6 +78,7 @@ export class Bucket {
   /** Makes the stream, or takes the one that is there. */
   async open(): Promise<void> {
     const { replicas, storage = "file", announced, maxAge } = this.#parts;
+    const isAlone = (replicas ?? 1) === 1;
     const config: StreamConfig = {
       name: this.#stream,
       subjects: [`${this.#subjects}>`],
@@ -87,10 +90,18 @@ export class Bucket {
       max_msgs_per_subject: 1,
       max_age: maxAge * nanoseconds,
       duplicate_window: Math.min(writesKnown, maxAge || writesKnown) * nanoseconds,
+      allow_direct: isAlone,
       republish: { src: this.#subjects + announced.keys, dest: announced.at },
     };
-    await ensureStream(this.#api, config, replicas === undefined ? {} : { num_replicas: replicas });
-    this.#maxAge = ((await findStream(this.#api, this.#stream))?.config.max_age ?? 0) / nanoseconds;
+    const wanted = replicas === undefined ? {} : { num_replicas: replicas, allow_direct: isAlone };
+    await ensureStream(this.#api, config, wanted);
+    await this.#readConfig();
+  }
+
+  async #readConfig(): Promise<void> {
+    const config = (await findStream(this.#api, this.#stream))?.config;
+    this.#maxAge = (config?.max_age ?? 0) / nanoseconds;
+    this.#asking = config?.allow_direct === true && config.num_replicas === 1 ? directly : byCall;
   }
 
   /** Has the server keep what is stored for at least so many milliseconds. */
@@ -123,7 +134,6 @@ export class Bucket {
     limit = this.#parts.connection.timeout,
   ): Promise<readonly (Stored | undefined)[]> {
     const { connection } = this.#parts;
-    const subject = this.#api.subjectOf(`STREAM.MSG.GET.${this.#stream}`);
     const found = keys.map((): Stored | undefined => undefined);
     let open = keys.map((_, index) => index);
     const deadline = monotonicNow() + limit;
@@ -132,22 +142,27 @@ export class Bucket {
       // Nothing is awaited where nothing has to be: what a caller has just sent goes with this in one write.
       const isThere = left > 0 && (connection.isConnected || (await connection.whenConnected(left)));
       if (!isThere) throw connection.unavailable("nothing could be read");
-      const requests = open.map((index) => ({
-        subject,
-        payload: JSON.stringify({ last_by_subj: this.subjectOf(keys[index] as string) }),
-      }));
+      const asking = this.#asking;
+      const toAsked = (index: number) => ({
+        api: this.#api,
+        stream: this.#stream,
+        subject: this.subjectOf(keys[index] as string),
+      });
+      const requests = open.map((index) => asking.toRequest(toAsked(index)));
       const { replies } = await connection.ask(requests, left).catch((error: unknown) => {
         if (isTaskferryError(error, "BROKER_UNAVAILABLE") && error.retryable) return { replies: [] };
         throw error;
       });
       open = open.filter((index, position) => {
         const reply = replies[position];
-        if (reply === undefined || reply.data.length === 0) return true;
-        const answer = reply.json<StoredReply & { readonly error?: { readonly err_code?: number } }>();
-        if (answer.error === undefined) found[index] = fromReply(answer);
-        return answer.error !== undefined && answer.error.err_code !== apiErrors.messageNotFound;
+        const answer = reply === undefined ? undefined : asking.read(reply);
+        if (answer !== undefined && answer !== "none") found[index] = answer;
+        return answer === undefined;
       });
-      if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(50, left)));
+      if (open.length === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(50, left)));
+      // The stream may have got more replicas, and not answer in this way any more. What fails is tried in the next round.
+      if (asking === directly && connection.isConnected) await this.#readConfig().catch(() => undefined);
     }
     return found;
   }
