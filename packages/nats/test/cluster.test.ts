@@ -9,6 +9,16 @@ beforeAll(async () => {
 });
 afterAll(() => cluster[Symbol.asyncDispose]());
 
+test("a bucket that gets more replicas is read on by those who knew it with one", async () => {
+  const options = { url: cluster.servers.map(({ url }) => url), namespace: "grown" };
+  const alone = await opened(natsResults(options));
+  await alone.store([outcomeOf("a")]);
+  expect((await alone.get(["a"]))[0]?.id).toBe("a");
+  const copied = await opened(natsResults({ ...options, replicas: 3 }));
+  expect((await copied.get(["a"]))[0]?.id).toBe("a");
+  expect((await alone.get(["a"]))[0]?.id).toBe("a");
+});
+
 test("leaders that change and one that is killed lose nothing", async () => {
   const options = { url: cluster.servers.map(({ url }) => url), replicas: 3, commandTimeout: "2s" };
   const broker = await opened(nats(options));

@@ -78,3 +78,16 @@ test("URLs stand for what their schemes say", () => {
   expect(schemes.states?.["nats:"]?.(url)).toMatchObject({ name: "nats-state" });
   expect(() => schemes.brokers?.["nats:"]?.("nats://host?namespace=a.b")).toThrow("namespace");
 });
+
+test("values are read on when the stream stops answering directly", async () => {
+  const connection = await operator(server.current().url);
+  const results = await opened(natsResults({ url: server.current().url, namespace: "direct", commandTimeout: "2s" }));
+  await results.store([outcomeOf("a")]);
+  const { config } = await ask<{ readonly config: object }>(connection, "STREAM.INFO.KV_direct_results");
+  // A server answers directly whatever keeps the last of each subject.
+  const changed = { ...config, max_msgs_per_subject: -1, allow_direct: false };
+  expect(await ask(connection, "STREAM.UPDATE.KV_direct_results", changed)).toMatchObject({
+    config: { allow_direct: false },
+  });
+  expect((await results.get(["a"]))[0]?.id).toBe("a");
+});

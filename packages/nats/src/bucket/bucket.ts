@@ -37,6 +37,8 @@ export interface Write {
 /** The number of what was stored, or that something else stands. */
 export type Written = { readonly sequence: number } | "conflict";
 
+/** Milliseconds that a read waits for an answer before it asks again. */
+const shortestAttempt = 500;
 /** Milliseconds for which a write is known that is sent again. */
 const writesKnown = 120_000;
 
@@ -149,7 +151,9 @@ export class Bucket {
         subject: this.subjectOf(keys[index] as string),
       });
       const requests = open.map((index) => asking.toRequest(toAsked(index)));
-      const { replies } = await connection.ask(requests, left).catch((error: unknown) => {
+      // What is asked while a cluster has no leader for it is never answered.
+      const attempt = Math.min(left, Math.max(shortestAttempt, limit / 3));
+      const { replies } = await connection.ask(requests, attempt).catch((error: unknown) => {
         if (isTaskferryError(error, "BROKER_UNAVAILABLE") && error.retryable) return { replies: [] };
         throw error;
       });
