@@ -1,21 +1,37 @@
-import { randomFillSync } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 
-const pool = Buffer.alloc(16 * 256);
-const cursor = { offset: pool.length };
+/** What tells apart the ids that one process makes in a millisecond: so many bits, drawn without repetition. */
+const bits = 26;
+const drawnAtOnce = 1_024;
+/** The last group of all ids of this process, and of no others. */
+const origin = randomBytes(6).toString("hex");
 
-/** A new task id: a UUID of version 7 (RFC 9562), so ids sort by the millisecond in which they were made. */
+let drawn: number[] = [];
+let newest = 0;
+
+/**
+ * A new task id: a UUID of version 7 (RFC 9562), so ids sort by the millisecond in which they were made. Its last group is
+ * that of its process, so that a result backend can tell whose task an outcome is. Not a secret.
+ */
 export function createId(): string {
-  if (cursor.offset === pool.length) {
-    randomFillSync(pool);
-    cursor.offset = 0;
+  newest = Math.max(newest, Date.now());
+  if (drawn.length === 0) {
+    drawn = draw();
+    // What was drawn before may come again, in another millisecond.
+    newest += 1;
   }
-  const start = cursor.offset;
-  cursor.offset += 16;
-  pool.writeUIntBE(Date.now(), start, 6);
-  pool[start + 6] = ((pool[start + 6] ?? 0) & 0x0f) | 0x70;
-  pool[start + 8] = ((pool[start + 8] ?? 0) & 0x3f) | 0x80;
-  const hex = pool.toString("hex", start, start + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const number = drawn.pop() as number;
+  const time = newest.toString(16).padStart(12, "0");
+  const high = (number >>> 14).toString(16).padStart(3, "0");
+  const low = (0x8000 | (number & 0x3fff)).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${high}-${low}-${origin}`;
+}
+
+function draw(): number[] {
+  const numbers = new Set<number>();
+  const random = new Uint32Array(drawnAtOnce);
+  while (numbers.size < drawnAtOnce) for (const one of randomFillSync(random)) numbers.add(one >>> (32 - bits));
+  return [...numbers];
 }
 
 const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -23,4 +39,19 @@ const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 /** When an id of {@link createId} was made, in epoch milliseconds; `undefined` for an id of another kind. */
 export function idTime(id: string): number | undefined {
   return version7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined;
+}
+
+/** The group that ids of one process have in common; `undefined` for an id of another kind. */
+export function idOrigin(id: string): string | undefined {
+  return version7.test(id) ? id.slice(-12) : undefined;
+}
+
+/** The origin of the ids that this process makes. */
+export function ownOrigin(): string {
+  return origin;
+}
+
+/** Ids with a later {@link idTime} are yet to be made by this process. */
+export function newestIdTime(): number {
+  return Math.max(newest, Date.now());
 }

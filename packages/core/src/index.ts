@@ -255,4 +255,5 @@ export {
   UnsupportedCapabilityError,
   ValidationError,
 } from "./errors.ts";
+export { idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
 export { TurnoverMap, TurnoverSet } from "./turnover.ts";

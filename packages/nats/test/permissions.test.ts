@@ -30,7 +30,7 @@ const permissions = {
     "taskferry.note.*",
     "taskferry.core.*",
     "taskferry.fanout.*",
-    "taskferry.outcome.*",
+    "taskferry.outcome.>",
     "taskferry.state.>",
   ],
 };

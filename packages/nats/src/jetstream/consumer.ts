@@ -38,7 +38,9 @@ export class JetStreamConsumer implements Consumer {
   #state: "open" | "stopped" | "closed" = "open";
   #fault: unknown;
   #wake: (() => void) | undefined;
-  #isTaking = false;
+  /** What ends the take that is under way. */
+  #taking: AbortSignal | undefined;
+  #waitsSoon = false;
   #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: JetStreamConsumerParts) {
@@ -78,11 +80,11 @@ export class JetStreamConsumer implements Consumer {
     const onAbort = (): void => this.hear();
     signal.addEventListener("abort", onAbort, { once: true });
     clearTimeout(this.#ageTimer);
-    this.#isTaking = true;
+    this.#taking = signal;
     try {
       return await this.#take(max, signal);
     } finally {
-      this.#isTaking = false;
+      this.#taking = undefined;
       this.#keepForAWhile();
       signal.removeEventListener("abort", onAbort);
     }
@@ -150,7 +152,7 @@ export class JetStreamConsumer implements Consumer {
     if (this.#state === "open" && this.#holdings.owned + this.#holdings.buffered < window) {
       this.#holdings.buffer(delivery);
       this.hear();
-      if (!this.#isTaking) this.#keepForAWhile();
+      if (this.#taking === undefined) this.#keepForAWhile();
     } else {
       void this.#handBack([delivery]);
     }
@@ -195,7 +197,7 @@ export class JetStreamConsumer implements Consumer {
       const taken = this.#state === "open" ? this.#handOut(wanted) : [];
       if (taken.length > 0) return taken;
       const rest = this.#rest;
-      if (rest <= 0) this.#waitAtServer();
+      if (rest <= 0) this.#waitSoon();
       const awakening = rest > 0 ? setTimeout(() => this.hear(), rest) : undefined;
       await news;
       clearTimeout(awakening);
@@ -248,6 +250,17 @@ export class JetStreamConsumer implements Consumer {
     clearTimeout(this.#ageTimer);
     if (this.#holdings.buffered === 0 || this.#state !== "open") return;
     this.#ageTimer = setTimeout(() => void this.#handBack(this.#holdings.emptyBuffer()), longestWait);
+  }
+
+  /** What was taken a moment ago, and has ended, goes first: somebody may wait for it. */
+  #waitSoon(): void {
+    if (this.#waitsSoon) return;
+    this.#waitsSoon = true;
+    const wait = (): void => {
+      this.#waitsSoon = false;
+      if (this.#taking?.aborted === false && this.#rest <= 0) this.#waitAtServer();
+    };
+    setImmediate(() => setImmediate(wait));
   }
 
   /** The first message wakes the take; it tells whether there are more. */

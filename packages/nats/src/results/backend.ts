@@ -1,6 +1,7 @@
 import {
   ClosedError,
   countedLifecycle,
+  ownOrigin,
   type ResultBackend,
   type StoredOutcome,
   type WaitOptions,
@@ -116,6 +117,7 @@ class NatsResults implements ResultBackend {
   }
 
   async delete(ids: readonly string[]): Promise<number> {
+    this.#room?.forget(ids);
     const stored = await this.#bucket.read(ids.map(keyOf));
     const live = new Set(stored.flatMap((one) => (one === undefined ? [] : [one.sequence])));
     const removed = await Promise.all([...live].map((sequence) => this.#bucket.remove(sequence)));
@@ -134,6 +136,7 @@ class NatsResults implements ResultBackend {
     this.#room = new WaitingRoom({
       connection: this.#connection,
       subjectOf: (id) => `${this.#announced}.${keyOf(id)}`,
+      ownSubject: `${this.#announced}.${ownOrigin()}.*`,
       read: (ids) => this.get(ids),
     });
   }

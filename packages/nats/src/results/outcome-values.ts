@@ -1,4 +1,11 @@
-import { decodeOutcome, encodeOutcome, isTaskferryError, MessageError, type StoredOutcome } from "@taskferry/core";
+import {
+  decodeOutcome,
+  encodeOutcome,
+  idOrigin,
+  isTaskferryError,
+  MessageError,
+  type StoredOutcome,
+} from "@taskferry/core";
 import type { Stored } from "../stored.ts";
 
 /** @throws MessageError `MESSAGE_TOO_LARGE`. */
@@ -29,7 +36,18 @@ export function standing(stored: Stored | undefined, now: number): StoredOutcome
   return outcome !== undefined && stored.storedAt + outcome.ttl > now ? outcome : undefined;
 }
 
-/** An id as one token of a subject. */
+/**
+ * An id as a part of a subject: one token; or, of an id that a process made, the token of the process and that of the rest,
+ * so that the process can hear of all its own.
+ */
 export function keyOf(id: string): string {
+  const origin = idOrigin(id);
+  if (origin !== undefined) return `${origin}.${id.slice(0, -origin.length)}`;
   return id.replaceAll(".", "=").replaceAll(":", "/");
+}
+
+/** The id that a subject ends with, where {@link keyOf} made two tokens of it. */
+export function ownIdOf(subject: string): string {
+  const [origin, rest] = subject.split(".").slice(-2);
+  return `${rest}${origin}`;
 }

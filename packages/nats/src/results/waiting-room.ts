@@ -2,12 +2,15 @@ import type { Subscription } from "@nats-io/transport-node";
 import type { StoredOutcome } from "@taskferry/core";
 import { TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { tryFromValue } from "./outcome-values.ts";
+import { ownIdOf, tryFromValue } from "./outcome-values.ts";
+import { OwnOutcomes } from "./own-outcomes.ts";
 
 export interface WaitingRoomParts {
   readonly connection: Connection;
   /** Where the outcome of an id is announced once it is stored. */
   readonly subjectOf: (id: string) => string;
+  /** Where those of all tasks of this process are. */
+  readonly ownSubject: string;
   /** Reads the outcomes that stand. */
   readonly read: (ids: readonly string[]) => Promise<readonly (StoredOutcome | undefined)[]>;
 }
@@ -20,7 +23,7 @@ interface Waiter {
 /** Those who wait for one id, and the subscription they share. */
 interface Wait {
   readonly waiters: Set<Waiter>;
-  /** Absent until the first look. */
+  /** Absent until the first look, and where it is one of this process's own. */
   subscription: Subscription | undefined;
 }
 
@@ -31,9 +34,13 @@ const largestLook = 500;
 const longestEnding = 50;
 const mostEnding = 1_000;
 
-/** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
+/**
+ * Those who wait for outcomes, on one connection: one subscription for the tasks of this process, and one for each other id,
+ * shared by all who wait for it.
+ */
 export class WaitingRoom {
   readonly #parts: WaitingRoomParts;
+  readonly #own: OwnOutcomes;
   readonly #waits = new TurnoverMap<string, Wait>();
   #toLook = new Set<string>();
   #ending: Subscription[] = [];
@@ -42,6 +49,13 @@ export class WaitingRoom {
 
   constructor(parts: WaitingRoomParts) {
     this.#parts = parts;
+    this.#own = new OwnOutcomes({
+      connection: parts.connection,
+      subject: parts.ownSubject,
+      onMessage: ({ subject, data }) => this.#hearOwn(ownIdOf(subject), data),
+      isAwaited: () => this.#waits.size > 0,
+      onEnd: () => this.#lookAtAll(),
+    });
   }
 
   /** Resolves with the first outcome of `id` that `accepts`. Rejects with `signal.reason`. */
@@ -70,20 +84,30 @@ export class WaitingRoom {
 
   /** To be told when the connection is there again: what was announced meanwhile was not heard. */
   lookAgain(): void {
-    for (const id of this.#waits.keys()) this.#look(id);
+    this.#own.interrupt();
+    this.#lookAtAll();
+  }
+
+  /** To be told that outcomes were removed. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) this.#own.forget(id);
   }
 
   close(reason: unknown): void {
     for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
     this.#endAll();
+    this.#own.close();
   }
 
   #enter(id: string, waiter: Waiter): void {
-    this.#poll ??= setInterval(() => this.lookAgain(), pollInterval);
+    this.#poll ??= setInterval(() => this.#lookAtAll(), pollInterval);
     const others = this.#waits.get(id);
     if (others === undefined) this.#waits.set(id, { waiters: new Set([waiter]), subscription: undefined });
     else others.waiters.add(waiter);
-    this.#look(id);
+    this.#own.want(id);
+    const heard = this.#own.recall(id);
+    if (heard !== undefined) waiter.offer(heard);
+    if (!this.#own.covers(id)) this.#look(id);
   }
 
   #leave(id: string, waiter: Waiter): void {
@@ -123,8 +147,19 @@ export class WaitingRoom {
     else this.#offer(id, outcome);
   }
 
+  #hearOwn(id: string, value: Uint8Array): void {
+    const isAwaited = this.#waits.has(id);
+    if (isAwaited) this.#hear(id, value);
+    const outcome = tryFromValue(value);
+    if (outcome !== undefined) this.#own.keep(outcome, isAwaited);
+  }
+
   #offer(id: string, outcome: StoredOutcome): void {
     for (const waiter of [...(this.#waits.get(id)?.waiters ?? [])]) waiter.offer(outcome);
+  }
+
+  #lookAtAll(): void {
+    for (const id of this.#waits.keys()) this.#look(id);
   }
 
   /** Looks of the same moment go together. What fails is tried again by the clock, and after the next reconnect. */
@@ -143,14 +178,18 @@ export class WaitingRoom {
     this.#endAll();
     for (const id of ids) {
       const wait = this.#waits.get(id) as Wait;
-      wait.subscription ??= this.#subscribe(id);
+      if (!this.#own.hears(id)) wait.subscription ??= this.#subscribe(id);
     }
+    const { turn } = this.#own;
     for (let start = 0; start < ids.length; start += largestLook) {
       const batch = ids.slice(start, start + largestLook);
       const outcomes = await this.#parts.read(batch);
+      this.#own.confirm(turn);
       batch.forEach((id, index) => {
         const outcome = outcomes[index];
-        if (outcome !== undefined) this.#offer(id, outcome);
+        if (outcome === undefined) return;
+        if (this.#own.hears(id)) this.#own.keep(outcome, true);
+        this.#offer(id, outcome);
       });
     }
   }
