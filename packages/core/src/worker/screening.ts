@@ -65,7 +65,9 @@ export class Screening {
   /** Without leases, a lost connection redelivers what still runs here: the execution goes on under the new delivery. */
   #adopt(delivery: Delivery): boolean {
     const { broker, held, jobs, onAdopted, drop, emitter } = this.#parts;
-    if (!isReadable(delivery) || broker.capabilities.lease !== "refused") return false;
+    const { lease, redelivery } = broker.capabilities;
+    // Where nothing comes again, what looks the same is another message.
+    if (!isReadable(delivery) || lease !== "refused" || redelivery === "refused") return false;
     // Another copy that came with it has replaced it already.
     if (!held.has(delivery)) return true;
     const key = runKey(delivery.message);

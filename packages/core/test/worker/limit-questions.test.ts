@@ -20,13 +20,14 @@ test("who has all places of a limit asks for none", async () => {
   });
   const task = defineTask<number>("one-by-one", { limit: { concurrency: 1 } });
   const end = gate<void>();
-  const { client } = await stage([task.handler((n) => (n === 0 ? end.promise : undefined))], parts);
+  const { client, seen } = await stage([task.handler((n) => (n === 0 ? end.promise : undefined))], parts);
   const first = await client.enqueue(task, 0);
+  await seen("task.started");
+  const before = questions.length;
   const others = (await client.enqueueMany(task, [1, 2, 3, 4, 5])).flatMap((item) =>
     item.status === "refused" ? [] : [item.handle],
   );
   await expect.poll(async () => (await client.queues.depth("default")).ready).toBe(0);
-  const before = questions.length;
   end.open();
   await Promise.all([first, ...others].map((handle) => handle.result()));
   expect(questions.slice(before)).toEqual([]);
