@@ -29,7 +29,7 @@ const middlewares = coreFolders("middlewares");
 const protection = coreFolders("protection");
 
 /** Files of the worker: those that wire the stations, and small pieces that stations are made with. Others are stations. */
-const wiring = `${core}worker/(open-conveyors|conveyor|screening|state-gates)\\.ts$`;
+const wiring = `${core}worker/(open-conveyors|conveyor|screening|state-gates|upkeep)\\.ts$`;
 const pieces = `${core}worker/(job|jobs|backoff|persist|look-ahead|quarantine|gate|parking|parked-job|is-final|cancellation-mirror|loop-lateness|executors/aborts)\\.ts$`;
 
 const entry = ["^packages/[^/]+/src/index\\.ts$", "^packages/testing/src/(users|vitest)\\.ts$"];
