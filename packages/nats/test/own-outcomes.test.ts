@@ -8,6 +8,8 @@ import { privateNats } from "./harness.ts";
 const server = privateNats();
 /** Milliseconds: less than a wait takes that only the clock ends. */
 const soon = 3_000;
+const { code: _, reason: __, ...common } = outcomeOf("");
+const succeeded = { ...common, status: "succeeded" } as const;
 const task = defineTask<null, null>("t");
 
 /** Ids of tasks that this process enqueues, none of the same millisecond as what was done before. */
@@ -67,7 +69,8 @@ test("who waits for its own tasks again and again reads nothing, be they over be
   expect(await reads()).toEqual(before);
 });
 
-test("an outcome that was heard too long ago, or with too many others, is read", async () => {
+test("an outcome that was heard before many others, or large ones, is read", async () => {
+  const reads = await watchReads("many");
   const ids = await idMaker();
   const results = await opened(natsResults({ url: server.current().url, namespace: "many" }));
   const wait = async (id: string) => (await results.wait(id, { signal: AbortSignal.timeout(soon) })).id;
@@ -79,6 +82,13 @@ test("an outcome that was heard too long ago, or with too many others, is read",
   await results.store([next, ...others].map((id) => outcomeOf(id)));
   expect(await wait(next)).toBe(next);
   expect(await wait(others.at(-1) as string)).toBe(others.at(-1));
+  const large = await ids.one();
+  const largeToo = await ids.many(11);
+  const body = new Uint8Array(512 * 1024);
+  const result = { contentType: "x/y", body };
+  await results.store([large, ...largeToo].map((id) => ({ ...succeeded, id, result })));
+  expect(await wait(large)).toBe(large);
+  expect(await reads()).toContain(large);
 });
 
 test("what was removed is not remembered", async () => {

@@ -16,6 +16,7 @@ export interface OwnOutcomesParts {
 /** Milliseconds for which an outcome is kept that nobody waits for yet. */
 const keptFor = 1_000;
 const mostKept = 1_000;
+const mostBytesKept = 4 * 1024 * 1024;
 /** Milliseconds between looks at whether it is worth it. */
 const review = 5_000;
 /** So many outcomes may come in that nobody waits for, and so many times as many as somebody does. */
@@ -26,7 +27,15 @@ const rest = 6;
 
 interface Kept {
   readonly outcome: StoredOutcome;
+  readonly bytes: number;
   readonly at: number;
+}
+
+/** How an outcome was come by. */
+export interface Hearing {
+  readonly bytes: number;
+  /** Whether somebody has waited for it. */
+  readonly wasAwaited: boolean;
 }
 
 /**
@@ -36,6 +45,7 @@ interface Kept {
 export class OwnOutcomes {
   readonly #parts: OwnOutcomesParts;
   readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
   #subscription: Subscription | undefined;
   /** Of tasks that were made after this, nothing was missed. */
   #since = Number.POSITIVE_INFINITY;
@@ -91,10 +101,11 @@ export class OwnOutcomes {
   }
 
   /** Keeps an outcome for somebody who is about to wait, whether somebody else has waited for it or not. */
-  keep(outcome: StoredOutcome, wasAwaited: boolean): void {
+  keep(outcome: StoredOutcome, { bytes, wasAwaited }: Hearing): void {
     if (!wasAwaited) this.#inVain += 1;
-    this.#kept.delete(outcome.id);
-    this.#kept.set(outcome.id, { outcome, at: performance.now() });
+    this.forget(outcome.id);
+    this.#kept.set(outcome.id, { outcome, bytes, at: performance.now() });
+    this.#bytes += bytes;
     this.#discard();
   }
 
@@ -105,6 +116,7 @@ export class OwnOutcomes {
 
   /** To be told that the outcome of a task was removed. */
   forget(id: string): void {
+    this.#bytes -= this.#kept.get(id)?.bytes ?? 0;
     this.#kept.delete(id);
   }
 
@@ -113,6 +125,7 @@ export class OwnOutcomes {
     this.#turn += 1;
     this.#since = Number.POSITIVE_INFINITY;
     this.#kept.clear();
+    this.#bytes = 0;
   }
 
   close(): void {
@@ -124,8 +137,8 @@ export class OwnOutcomes {
   #discard(): void {
     const limit = performance.now() - keptFor;
     for (const [id, { at }] of this.#kept) {
-      if (at > limit && this.#kept.size <= mostKept) return;
-      this.#kept.delete(id);
+      if (at > limit && this.#kept.size <= mostKept && this.#bytes <= mostBytesKept) return;
+      this.forget(id);
       this.#since = Math.max(this.#since, idTime(id) ?? 0);
     }
   }

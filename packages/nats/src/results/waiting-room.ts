@@ -148,10 +148,11 @@ export class WaitingRoom {
   }
 
   #hearOwn(id: string, value: Uint8Array): void {
-    const isAwaited = this.#waits.has(id);
-    if (isAwaited) this.#hear(id, value);
+    const wasAwaited = this.#waits.has(id);
     const outcome = tryFromValue(value);
-    if (outcome !== undefined) this.#own.keep(outcome, isAwaited);
+    if (outcome === undefined) return this.#look(id);
+    this.#offer(id, outcome);
+    this.#own.keep(outcome, { bytes: bytesOf(outcome), wasAwaited });
   }
 
   #offer(id: string, outcome: StoredOutcome): void {
@@ -188,9 +189,14 @@ export class WaitingRoom {
       batch.forEach((id, index) => {
         const outcome = outcomes[index];
         if (outcome === undefined) return;
-        if (this.#own.hears(id)) this.#own.keep(outcome, true);
         this.#offer(id, outcome);
+        if (this.#own.hears(id)) this.#own.keep(outcome, { bytes: bytesOf(outcome), wasAwaited: true });
       });
     }
   }
+}
+
+/** The rest of an outcome is small beside its result. */
+function bytesOf({ result }: StoredOutcome): number {
+  return result?.body.length ?? 0;
 }
