@@ -6,25 +6,38 @@ const drawnAtOnce = 1_024;
 /** The last group of all ids of this process, and of no others. */
 const origin = randomBytes(6).toString("hex");
 
-let drawn: number[] = [];
-let newest = 0;
+class IdMaker {
+  #drawn: number[] = [];
+  #newest = 0;
+
+  /** The time of the newest id, or now where that is later: epoch milliseconds. */
+  get newest(): number {
+    return Math.max(this.#newest, Date.now());
+  }
+
+  make(): string {
+    this.#newest = this.newest;
+    if (this.#drawn.length === 0) {
+      this.#drawn = draw();
+      // What was drawn before may come again, in another millisecond.
+      this.#newest += 1;
+    }
+    const number = this.#drawn.pop() as number;
+    const time = this.#newest.toString(16).padStart(12, "0");
+    const high = (number >>> 14).toString(16).padStart(3, "0");
+    const low = (0x8000 | (number & 0x3fff)).toString(16);
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${high}-${low}-${origin}`;
+  }
+}
+
+const maker = new IdMaker();
 
 /**
  * A new task id: a UUID of version 7 (RFC 9562), so ids sort by the millisecond in which they were made. Its last group is
  * that of its process, so that a result backend can tell whose task an outcome is. Not a secret.
  */
 export function createId(): string {
-  newest = Math.max(newest, Date.now());
-  if (drawn.length === 0) {
-    drawn = draw();
-    // What was drawn before may come again, in another millisecond.
-    newest += 1;
-  }
-  const number = drawn.pop() as number;
-  const time = newest.toString(16).padStart(12, "0");
-  const high = (number >>> 14).toString(16).padStart(3, "0");
-  const low = (0x8000 | (number & 0x3fff)).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${high}-${low}-${origin}`;
+  return maker.make();
 }
 
 function draw(): number[] {
@@ -53,5 +66,5 @@ export function ownOrigin(): string {
 
 /** Ids with a later {@link idTime} are yet to be made by this process. */
 export function newestIdTime(): number {
-  return Math.max(newest, Date.now());
+  return maker.newest;
 }
