@@ -47,6 +47,11 @@ export class FireMaker {
     const { next } = current;
     let { stored } = current;
     const { times, missedSince, reached } = findDue(stored.record, next, now);
+    let untold = missedSince;
+    const tellMissed = (): void => {
+      if (untold !== undefined) tell({ type: "schedule.missed", at: now, schedule: stored.id, since: untold });
+      untold = undefined;
+    };
     if (times.length === 0 && reached > stored.record.cursor) await this.#advance(stored, { cursor: reached });
     for (const time of times) {
       if (!isWanted()) throw new ClosedError("The scheduler");
@@ -58,8 +63,10 @@ export class FireMaker {
       // Another was faster, or the schedule was changed meanwhile: from what stands now, anew.
       if (standing.record.revision !== stored.record.revision || standing.record.cursor !== time) return "done";
       stored = standing;
+      // At once: another may be faster with the next, and knows only of what is missed from there.
+      tellMissed();
     }
-    if (missedSince !== undefined) tell({ type: "schedule.missed", at: now, schedule: stored.id, since: missedSince });
+    tellMissed();
     return "done";
   }
 
