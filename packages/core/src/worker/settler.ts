@@ -35,14 +35,14 @@ export function createSettler({ consumer, limit, isWanted, onError }: SettlerPar
   const batcher = createBatcher({ run: settleAll, maxItems: 500, maxInFlight: 2 });
   return {
     settle: batcher.add,
-    settleThen: (settlement, onSettled) => batcher.push(settlement, onSettled, reportError),
+    settleThen: (settlement, onSettled) => batcher.push(settlement, onSettled, raise),
     drain: batcher.drain,
   };
 }
 
-/** Nobody else hears of it: what settles does not fail, but for a logger that throws. */
-function reportError(error: unknown): void {
-  void Promise.reject(error);
+/** What settles does not fail, but for a logger that throws: nobody else hears of it. */
+function raise(error: unknown): never {
+  throw error;
 }
 
 /** Settles those of which nothing is known, and answers for all. */

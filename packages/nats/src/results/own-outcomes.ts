@@ -1,5 +1,5 @@
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { idOrigin, idTime, newestIdTime, ownOrigin, type StoredOutcome } from "@taskferry/core";
+import { idOrigin, idTime, newestIdTime, ownOrigin, type StoredOutcome, TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 
 export interface OwnOutcomesParts {
@@ -44,7 +44,7 @@ export interface Hearing {
  */
 export class OwnOutcomes {
   readonly #parts: OwnOutcomesParts;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new TurnoverMap<string, Kept>();
   #bytes = 0;
   #subscription: Subscription | undefined;
   /** Of tasks that were made after this, nothing was missed. */
