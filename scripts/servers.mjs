@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
+import { prepareLaterNats } from "./later-nats.mjs";
 import { runQuietly, StepFailed, step } from "./steps.mjs";
 
 const programs = {
@@ -43,8 +44,10 @@ export async function prepareServers(names) {
   if (missing.length > 0) await install(missing.map((name) => programs[name]));
   const found = names.map((name) => ({ ...programs[name], path: locate(programs[name]) }));
   const versions = found.map(({ title, path, version }) => `${title} ${versionOf(path, version)}`);
-  for (const version of versions) console.log(`   ${version}`);
+  const later = names.includes("nats") ? await prepareLaterNats() : { env: {}, versions: [] };
+  for (const version of [...versions, ...later.versions]) console.log(`   ${version}`);
   return {
+    ...later.env,
     ...Object.fromEntries(found.filter(({ override }) => override).map(({ override, path }) => [override, path])),
     TASKFERRY_TEST_MACHINE: [`node ${process.version}`, ...versions].join(", "),
   };

@@ -4,11 +4,13 @@ import type { Api } from "./api.ts";
 /** Milliseconds for which a look at the server's clock holds. */
 const goodFor = 60_000;
 
-/** The clock of the server, by which it stamps messages. Never ahead of it. */
+/** The clock of the server, by which it stamps messages. */
 export class ServerClock {
   readonly #api: Api;
   readonly #stream: string;
   #offset: number | undefined;
+  /** How long the answer took: by so much at most it is behind. */
+  #lag = 0;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
@@ -17,9 +19,14 @@ export class ServerClock {
     this.#stream = stream;
   }
 
-  /** Epoch milliseconds. Call {@link read} before. */
+  /** Epoch milliseconds, never ahead of the server. Call {@link read} before. */
   now(): number {
     return monotonicNow() + (this.#offset ?? 0);
+  }
+
+  /** The same, never behind the server. */
+  latest(): number {
+    return this.now() + this.#lag;
   }
 
   /** Looks at the server's clock, unless that was done of late. Waits for the first look alone: an old one is good enough. */
@@ -39,12 +46,14 @@ export class ServerClock {
 
   /** No call of JetStream tells the time, but a consumer says when it was made: one that lives for a moment. */
   async #read(): Promise<void> {
+    const askedAt = monotonicNow();
     const { created } = await this.#api.call<{ readonly created: string }>(`CONSUMER.CREATE.${this.#stream}`, {
       stream_name: this.#stream,
       config: { ack_policy: "none", mem_storage: true, num_replicas: 1, inactive_threshold: 1_000_000_000 },
     });
     const answeredAt = monotonicNow();
     this.#offset = Date.parse(created) - answeredAt;
+    this.#lag = answeredAt - askedAt;
     this.#readAt = answeredAt;
   }
 }

@@ -4,6 +4,8 @@ import type { MsgHdrs } from "@nats-io/transport-node";
 export const natsHeader = {
   messageId: "Nats-Msg-Id",
   expectedSubjectSequence: "Nats-Expected-Last-Subject-Sequence",
+  schedule: "Nats-Schedule",
+  scheduleTarget: "Nats-Schedule-Target",
 } as const;
 
 /**

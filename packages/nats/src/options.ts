@@ -40,6 +40,11 @@ export interface NatsOptions extends NatsStorageOptions {
   readonly dedupeWindow?: Duration;
   /** Bytes of all messages together; beyond, `BROKER_FULL`. Default: what the server allows. */
   readonly maxBytes?: number;
+  /**
+   * Whether a server from 2.12 on keeps what is delayed itself, where the stream has no limits. A stream that has done so
+   * once can have no limits any more, and is refused on older servers. Default: true.
+   */
+  readonly nativeDelay?: boolean;
   /** Bytes of one message, as the server's `max_payload` allows, less 1 KiB for headers of NATS. Default 1 MiB less 1 KiB. */
   readonly maxMessageBytes?: number;
 }
@@ -65,7 +70,7 @@ const numbers = ["replicas", "maxBytes", "maxMessageBytes"] as const;
 /** Options in the query of a URL: `nats://host:4222?namespace=blue&replicas=3`. The scheme may be one of ours. */
 export function readUrl(url: string): NatsOptions {
   const parsed = new URL(readableUrl(url.replace(/^nats\+(?:core|fanout):/, "nats:")));
-  const read: Record<string, string | number> = {};
+  const read: Record<string, string | number | boolean> = {};
   for (const name of words) {
     const value = parsed.searchParams.get(name);
     if (value !== null) read[name] = value;
@@ -74,6 +79,8 @@ export function readUrl(url: string): NatsOptions {
     const value = parsed.searchParams.get(name);
     if (value !== null) read[name] = Number(value);
   }
+  const nativeDelay = parsed.searchParams.get("nativeDelay");
+  if (nativeDelay !== null) read["nativeDelay"] = readFlag("nativeDelay", nativeDelay);
   parsed.search = "";
   return { url: parsed.href, ...read };
 }
@@ -104,4 +111,10 @@ export function readNamespace({ namespace = defaultNamespace }: NatsConnectionOp
 export function readCount(name: string, value: number | undefined): number | undefined {
   if (value === undefined || (Number.isInteger(value) && value >= 1)) return value;
   throw new OptionError("OPTION_INVALID", `${name}: expected a whole number from 1, got ${value}.`);
+}
+
+/** @throws OptionError `OPTION_INVALID`. */
+function readFlag(name: string, value: string): boolean {
+  if (value === "true" || value === "false") return value === "true";
+  throw new OptionError("OPTION_INVALID", `${name}: expected "true" or "false", got ${JSON.stringify(value)}.`);
 }

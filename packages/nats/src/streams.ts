@@ -27,6 +27,14 @@ export interface StreamInfo {
     readonly last_seq: number;
     readonly subjects?: Readonly<Record<string, number>>;
   };
+  /** Of the subjects, where they were asked for. */
+  readonly total?: number;
+}
+
+/** Whether a stream has limits of its own, beyond which it refuses messages or throws them away. */
+export function hasLimits(config: StreamInfo["config"]): boolean {
+  const limits = [config.max_bytes, config.max_age, config.max_msgs_per_subject, config["max_msgs"]];
+  return limits.some((limit) => typeof limit === "number" && limit > 0);
 }
 
 export const nanoseconds = 1_000_000;
@@ -48,7 +56,7 @@ export async function ensureStream(api: Api, config: StreamConfig, wanted: Parti
     }
     return;
   }
-  checkKind(found.config, config);
+  checkKind(found.config, config, wanted);
   const changes = Object.entries(wanted).filter(([name, value]) => found.config[name] !== value);
   if (changes.length === 0) return;
   await api.call(`STREAM.UPDATE.${config.name}`, { ...found.config, ...Object.fromEntries(changes) });
@@ -63,9 +71,31 @@ export async function findStream(api: Api, name: string, body?: object): Promise
   }
 }
 
-function checkKind(found: StreamConfig, { name, subjects, retention, discard }: StreamConfig): void {
+/** How many messages each of the subjects has that a filter fits. A server tells so many subjects at a time and no more. */
+export async function countSubjects(api: Api, stream: string, filter: string): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (let offset = 0; ; ) {
+    const info = await findStream(api, stream, { subjects_filter: filter, offset });
+    const page = Object.entries(info?.state.subjects ?? {});
+    for (const [subject, count] of page) counts.set(subject, count);
+    offset += page.length;
+    if (page.length === 0 || offset >= (info?.total ?? 0)) return counts;
+  }
+}
+
+function checkKind(found: StreamInfo["config"], config: StreamConfig, wanted: Partial<StreamConfig>): void {
+  const { name, subjects, retention, discard } = config;
   const has = (subject: string): boolean => found.subjects.includes(subject);
-  if (found.retention === retention && found.discard === discard && subjects.every(has)) return;
+  // A stream with schedules can only throw away what is oldest, which it must never have to do.
+  const canLose = found.discard !== discard && (hasLimits(found) || wanted.max_bytes !== undefined);
+  if (found["allow_msg_schedules"] === true && canLose) {
+    throw new ConfigurationError(
+      "CONFIGURATION_INVALID",
+      `Expected the stream ${name} to have no limits, since it keeps delayed messages as schedules of the server and would throw away tasks that were not done. Leave out \`maxBytes\` and the stream's own limits, and limit the server instead; or choose another \`namespace\`.`,
+    );
+  }
+  const isSafe = found.discard === discard || found["allow_msg_schedules"] === true;
+  if (found.retention === retention && isSafe && subjects.every(has)) return;
   throw new ConfigurationError(
     "CONFIGURATION_INVALID",
     `Expected the stream ${name} to have the subjects ${subjects.join(" ")}, retention ${retention} and discard ${discard}, found ${found.subjects.join(" ")}, ${found.retention} and ${found.discard}. Choose another \`namespace\`, or remove the stream.`,

@@ -1,13 +1,22 @@
 import { connect } from "@nats-io/transport-node";
-import { createFaultProxy, type FaultProxy, type PrivateServer, startNats } from "@taskferry/testing";
+import {
+  createFaultProxy,
+  type FaultProxy,
+  type NatsServerOptions,
+  type PrivateServer,
+  startNats,
+} from "@taskferry/testing";
 import { afterAll, beforeAll } from "vitest";
 import { Layout, middle } from "../src/jetstream/layout.ts";
 
+/** A NATS server of 2.12 or later, where there is one. */
+export const laterNats = process.env["TASKFERRY_NATS_LATER"];
+
 /** A private NATS with JetStream on disk, for a file of tests. */
-export function privateNats(): { readonly current: () => PrivateServer } {
+export function privateNats(options: NatsServerOptions = {}): { readonly current: () => PrivateServer } {
   let server: PrivateServer | undefined;
   beforeAll(async () => {
-    server = await startNats();
+    server = await startNats(options);
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -30,7 +39,7 @@ export interface Marks {
 export const stored = "MSG _INBOX.";
 
 export const brokerMarks = {
-  publish: { request: ["PUB taskferry.q.", "PUB taskferry.delay."], reply: stored },
+  publish: { request: ["PUB taskferry.q.", "PUB taskferry.delay.", "PUB taskferry.at."], reply: stored },
   take: { request: ["CONSUMER.MSG.NEXT."], reply: "$JS.ACK." },
   extend: { request: ["+WPI"], reply: stored },
   settle: { request: ["+ACK", "+TERM", "PUB taskferry."], reply: stored },

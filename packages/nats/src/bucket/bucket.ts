@@ -9,6 +9,7 @@ import { type PubAck, storeAll } from "../store-all.ts";
 import type { Stored } from "../stored.ts";
 import { ensureStream, findStream, nanoseconds, type StreamConfig } from "../streams.ts";
 import { type Asking, byCall, directly } from "./asking.ts";
+import { findFirstCopies, type NamedRequest } from "./repeated-writes.ts";
 
 export interface BucketParts {
   readonly connection: Connection;
@@ -41,6 +42,8 @@ export type Written = { readonly sequence: number } | "conflict";
 const shortestAttempt = 500;
 /** Milliseconds for which a write is known that is sent again. */
 const writesKnown = 120_000;
+/** No value has it. */
+const probeKey = "=probe";
 
 /** A key-value bucket: a stream that keeps the last value of each subject, where each value has a number of its own. */
 export class Bucket {
@@ -121,8 +124,7 @@ export class Bucket {
   async write(writes: readonly Write[], limit = this.#parts.connection.timeout): Promise<readonly Written[]> {
     const { connection } = this.#parts;
     const requests = writes.map((write) => this.#toRequest(write));
-    const deadline = monotonicNow() + limit;
-    const results = await this.#store(requests, deadline);
+    const results = await this.#store(requests, monotonicNow() + limit);
     return results.map((result) => {
       if (result === undefined) throw connection.unavailable("what was written was not answered");
       if (result instanceof Error) throw result;
@@ -182,23 +184,37 @@ export class Bucket {
     }
   }
 
-  #toRequest({ key, value, expected, headers, isRepeatable = false }: Write): Request {
+  #toRequest({ key, value, expected, headers, isRepeatable = false }: Write): NamedRequest {
     const fields: Record<string, string> = { ...headers };
-    if (!isRepeatable) {
-      this.#writes += 1;
-      fields[natsHeader.messageId] = `${this.#writer}:${this.#writes}`;
-    }
+    this.#writes += 1;
+    const name = `${this.#writer}:${this.#writes}`;
+    if (!isRepeatable) fields[natsHeader.messageId] = name;
     if (expected !== undefined) fields[natsHeader.expectedSubjectSequence] = String(expected);
-    return { subject: this.subjectOf(key), payload: value, headers: headersOf(fields) };
+    return { subject: this.subjectOf(key), payload: value, headers: headersOf(fields), name };
   }
 
-  #store(requests: readonly Request[], deadline: number): Promise<readonly (Written | Error | undefined)[]> {
+  async #store(requests: readonly NamedRequest[], deadline: number): Promise<readonly (Written | Error | undefined)[]> {
     const { connection } = this.#parts;
+    const repeated = new Set<Request>();
+    const again = (request: Request): Request => {
+      repeated.add(request);
+      return request;
+    };
     const read = ({ seq = 0, error }: PubAck): Written | Error | undefined => {
       if (error === undefined) return { sequence: seq };
       if (error.err_code === apiErrors.wrongLastSequence) return "conflict";
       return isFull(error) ? full(error.description ?? "") : undefined;
     };
-    return storeAll(requests, { connection, deadline, read });
+    const results = [...(await storeAll(requests, { connection, deadline, read, again }))];
+    const inDoubt = requests.filter((request, index) => results[index] === "conflict" && repeated.has(request));
+    if (inDoubt.length === 0) return results;
+    const subject = this.subjectOf(probeKey);
+    const found = await findFirstCopies(inDoubt, { connection, subject, deadline });
+    inDoubt.forEach((request, position) => {
+      const sequence = found[position];
+      results[requests.indexOf(request)] =
+        sequence === "none" ? "conflict" : sequence === undefined ? undefined : { sequence };
+    });
+    return results;
   }
 }

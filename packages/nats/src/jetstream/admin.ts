@@ -9,12 +9,12 @@ import {
 } from "@taskferry/core";
 import type { Api } from "../api.ts";
 import type { Stored } from "../stored.ts";
-import { findStream } from "../streams.ts";
+import { countSubjects } from "../streams.ts";
 import { findDurable } from "./durables.ts";
 import { deadKey, toDeadEntry, toDelayedEntry, toEntry } from "./entries.ts";
 import { bands, type Layout } from "./layout.ts";
 import { bandDurable } from "./queues.ts";
-import { StoredMessages } from "./stored-messages.ts";
+import { inOrder, StoredMessages } from "./stored-messages.ts";
 
 export interface AdminParts {
   readonly api: Api;
@@ -49,7 +49,7 @@ export class JetStreamAdmin implements BrokerAdmin {
 
   async queues(): Promise<readonly string[]> {
     const { stream, deadStream } = this.#layout;
-    const all = await Promise.all([stream, deadStream].map((name) => this.#count(name, ">")));
+    const all = await Promise.all([stream, deadStream].map((name) => countSubjects(this.#api, name, ">")));
     const names = all.flatMap((subjects) => [...subjects.keys()].map((subject) => this.#layout.queueOf(subject)));
     return [...new Set(names)].sort();
   }
@@ -58,7 +58,7 @@ export class JetStreamAdmin implements BrokerAdmin {
     const { stream, deadStream } = this.#layout;
     const [dead, delayed, ...perBand] = await Promise.all([
       this.#sum(deadStream, this.#layout.dead(queue)),
-      this.#sum(stream, this.#layout.delayedFilter(queue)),
+      this.#sum(stream, ...this.#delayedFilters(queue)),
       ...bands.map(async (band) => {
         const durable = bandDurable(this.#layout, queue, band);
         const info = await findDurable(this.#api, durable);
@@ -96,7 +96,10 @@ export class JetStreamAdmin implements BrokerAdmin {
   async purge(queue: string, section: Removable): Promise<number> {
     const { stream, deadStream } = this.#layout;
     if (section === "dead") return this.#purge(deadStream, this.#layout.dead(queue));
-    if (section === "delayed") return this.#purge(stream, this.#layout.delayedFilter(queue));
+    if (section === "delayed") {
+      const purged = await Promise.all(this.#delayedFilters(queue).map((filter) => this.#purge(stream, filter)));
+      return purged.reduce((sum, count) => sum + count, 0);
+    }
     const { running } = await this.depth(queue);
     if (running === 0) return this.#purge(stream, this.#layout.readyFilter(queue, "*"));
     const sequences: number[] = [];
@@ -154,7 +157,10 @@ export class JetStreamAdmin implements BrokerAdmin {
   /** The messages of a section, oldest first. */
   async *#walk(queue: string, section: QueueSection, from: number): AsyncGenerator<Stored> {
     if (section === "dead") return yield* this.#dead.from(from, this.#layout.dead(queue));
-    if (section === "delayed") return yield* this.#live.from(from, this.#layout.delayedFilter(queue));
+    if (section === "delayed") {
+      const [parked, scheduled] = this.#delayedFilters(queue).map((filter) => this.#live.from(from, filter));
+      if (parked !== undefined && scheduled !== undefined) return yield* inOrder(parked, scheduled);
+    }
     const progress = await this.#progress(queue);
     for await (const stored of this.#live.from(from, this.#layout.readyFilter(queue, "*"))) {
       const { delivered, floor } = progress.get(bandIn(stored.subject)) ?? { delivered: 0, floor: 0 };
@@ -175,13 +181,13 @@ export class JetStreamAdmin implements BrokerAdmin {
     return new Map<number, Progress>(all);
   }
 
-  async #sum(stream: string, filter: string): Promise<number> {
-    return [...(await this.#count(stream, filter)).values()].reduce((sum, count) => sum + count, 0);
+  async #sum(stream: string, ...filters: readonly string[]): Promise<number> {
+    const counts = await Promise.all(filters.map((filter) => countSubjects(this.#api, stream, filter)));
+    return counts.flatMap((count) => [...count.values()]).reduce((sum, count) => sum + count, 0);
   }
 
-  async #count(stream: string, filter: string): Promise<ReadonlyMap<string, number>> {
-    const info = await findStream(this.#api, stream, { subjects_filter: filter });
-    return new Map(Object.entries(info?.state.subjects ?? {}));
+  #delayedFilters(queue: string): readonly [parked: string, scheduled: string] {
+    return [this.#layout.delayedFilter(queue), this.#layout.scheduledFilter(queue)];
   }
 }
 

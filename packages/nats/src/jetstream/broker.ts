@@ -30,6 +30,7 @@ import { Layout } from "./layout.ts";
 import { Mover } from "./mover.ts";
 import { Publisher } from "./publisher.ts";
 import { Queues } from "./queues.ts";
+import { Schedules } from "./schedules.ts";
 import { Settler } from "./settler.ts";
 import { WorkedQueue } from "./worked-queue.ts";
 
@@ -60,6 +61,7 @@ class JetStreamBroker implements Broker {
   readonly #api: Api;
   readonly #clock: ServerClock;
   readonly #queues: Queues;
+  readonly #schedules: Schedules;
   readonly #publisher: Publisher;
   readonly #worked = new Map<string, WorkedQueue>();
   readonly #movers = new Map<string, Mover>();
@@ -83,10 +85,18 @@ class JetStreamBroker implements Broker {
     const api = this.#api;
     this.#clock = new ServerClock(api, layout.deadStream);
     this.#queues = new Queues({ connection, api, layout, onDelays: (queue) => void this.#startMover(queue) });
+    this.#schedules = new Schedules({
+      api,
+      layout,
+      clock: this.#clock,
+      isWanted: options.nativeDelay ?? true,
+      onRefused: (message) => this.#listeners.tell({ type: "warning", message }),
+    });
     this.#publisher = new Publisher({
       connection,
       layout,
       queues: this.#queues,
+      schedules: this.#schedules,
       maxMessageBytes,
       onFull: (isFull) => this.#tellFull(isFull),
     });
@@ -192,6 +202,7 @@ class JetStreamBroker implements Broker {
       duplicate_window: duplicates,
     };
     await ensureStream(this.#api, dead, copies);
+    await this.#schedules.enable(this.#connection.driver.info?.version ?? "");
   }
 
   #checkPayload(): void {
@@ -227,7 +238,8 @@ class JetStreamBroker implements Broker {
     const known = this.#movers.get(queue);
     if (known !== undefined) return known;
     const [connection, api, layout] = [this.#connection, this.#api, this.#layout];
-    const mover = new Mover({ queue, connection, api, layout, publisher: this.#publisher, clock: this.#clock });
+    const [publisher, clock, schedules] = [this.#publisher, this.#clock, this.#schedules];
+    const mover = new Mover({ queue, connection, api, layout, publisher, clock, schedules });
     this.#movers.set(queue, mover);
     return mover;
   }
@@ -266,7 +278,8 @@ function describe(dedupeWindow: number, maxMessageBytes: number): BrokerCapabili
     receivers: "one",
     durable: "native",
     delay: "emulated",
-    delayResolution: 100,
+    // A server that keeps what is delayed looks four times a second.
+    delayResolution: 250,
     priority: "emulated",
     ordering: "native",
     redelivery: "native",

@@ -41,6 +41,7 @@ export class JetStreamConsumer implements Consumer {
   /** What ends the take that is under way. */
   #taking: AbortSignal | undefined;
   #waitsSoon = false;
+  readonly #handBacks = new Set<Promise<void>>();
   #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: JetStreamConsumerParts) {
@@ -120,6 +121,7 @@ export class JetStreamConsumer implements Consumer {
     this.hear();
     await this.#withdraw();
     await this.#handBack(this.#holdings.emptyBuffer());
+    await Promise.all(this.#handBacks);
   }
 
   async close(): Promise<void> {
@@ -274,8 +276,14 @@ export class JetStreamConsumer implements Consumer {
     await Promise.all([...this.#sources.values()].map((source) => source.withdraw()));
   }
 
-  async #handBack(deliveries: readonly Delivery[]): Promise<void> {
-    if (deliveries.length === 0) return;
+  #handBack(deliveries: readonly Delivery[]): Promise<void> {
+    if (deliveries.length === 0) return Promise.resolve();
+    const handBack = this.#release(deliveries).finally(() => this.#handBacks.delete(handBack));
+    this.#handBacks.add(handBack);
+    return handBack;
+  }
+
+  async #release(deliveries: readonly Delivery[]): Promise<void> {
     try {
       const results = await this.#parts.settler.settle(deliveries.map((delivery) => ({ kind: "release", delivery })));
       deliveries.forEach((delivery, index) => {

@@ -1,6 +1,8 @@
 import { type DeadLetterReason, decodeMessage, isTaskferryError, type Message, type QueueEntry } from "@taskferry/core";
+import { natsHeader } from "../frame.ts";
 import type { Stored } from "../stored.ts";
 import { delayHeader } from "./publisher.ts";
+import { readDueAt } from "./schedules.ts";
 import { keyHeader, reasonHeader } from "./settler.ts";
 
 /** The key of a delayed or waiting message is its number in the stream. */
@@ -10,7 +12,8 @@ export function toEntry(stored: Stored, dueAt?: number): QueueEntry {
 }
 
 export function toDelayedEntry(stored: Stored): QueueEntry {
-  return toEntry(stored, stored.storedAt + Number(stored.header(delayHeader)));
+  const dueAt = readDueAt(stored.header(natsHeader.schedule));
+  return toEntry(stored, Number.isNaN(dueAt) ? stored.storedAt + Number(stored.header(delayHeader)) : dueAt);
 }
 
 export function toDeadEntry(stored: Stored): QueueEntry {

@@ -11,6 +11,14 @@ export function bandOf({ priority = defaultPriority }: Message): Band {
   return priority >= 7 ? 2 : priority >= 4 ? 1 : 0;
 }
 
+export interface ScheduleName {
+  readonly band: Band;
+  /** Tens of seconds of the epoch, in which it is due. */
+  readonly slot: number;
+  /** A token that no other message of the queue has. */
+  readonly key: string;
+}
+
 /** In place of the count of deliveries. */
 const uncounted = "again";
 
@@ -28,6 +36,11 @@ export class Layout {
 
   get subjects(): readonly string[] {
     return [`${this.#namespace}.q.>`, `${this.#namespace}.delay.>`];
+  }
+
+  /** Of what the server itself publishes into queues once it is due. */
+  get scheduleSubjects(): readonly string[] {
+    return [`${this.#namespace}.at.>`];
   }
 
   get deadSubjects(): readonly string[] {
@@ -58,6 +71,16 @@ export class Layout {
     return `${this.#namespace}.delay.${tokenOf(queue)}.*`;
   }
 
+  /** A subject has one schedule, so each has its own. */
+  scheduled(queue: string, { band, slot, key }: ScheduleName): string {
+    return `${this.#namespace}.at.${tokenOf(queue)}.${band}.${slot}.${key}`;
+  }
+
+  /** @param slot - in which they are due; all without. */
+  scheduledFilter(queue: string, slot: number | "*" = "*"): string {
+    return `${this.#namespace}.at.${tokenOf(queue)}.*.${slot}.*`;
+  }
+
   dead(queue: string): string {
     return `${this.#namespace}.dead.${tokenOf(queue)}`;
   }
@@ -73,6 +96,12 @@ export class Layout {
 
   delayDurable(queue: string): string {
     return `${tokenOf(queue)}=d`;
+  }
+
+  /** What a subject of {@link scheduled} says. */
+  scheduleOf(subject: string): ScheduleName {
+    const [band, slot, key = ""] = subject.split(".").slice(-3);
+    return { band: Number(band) as Band, slot: Number(slot), key };
   }
 
   /** The queue that a subject of ours belongs to. */

@@ -8,7 +8,9 @@ import { headersOf, natsHeader } from "../frame.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import { type Durable, ensureDurable, findDurable } from "./durables.ts";
 import type { Band, Layout } from "./layout.ts";
+import { MissedSchedules } from "./missed-schedules.ts";
 import { delayHeader, type Publisher } from "./publisher.ts";
+import type { Schedules } from "./schedules.ts";
 import { Source } from "./source.ts";
 
 export interface MoverParts {
@@ -18,6 +20,7 @@ export interface MoverParts {
   readonly layout: Layout;
   readonly publisher: Publisher;
   readonly clock: ServerClock;
+  readonly schedules: Schedules;
 }
 
 interface Parked {
@@ -48,6 +51,7 @@ const retryPause = 200;
 export class Mover {
   readonly #parts: MoverParts;
   readonly #source: Source;
+  readonly #missed: MissedSchedules;
   /** Whether workers of this process want what is due. Others move only while nobody else does: they may end at any time. */
   #isWorkers = false;
   #isAsking = false;
@@ -69,6 +73,7 @@ export class Mover {
       onEnd: () => this.hear(),
       onGone: () => void this.#start(),
     });
+    this.#missed = new MissedSchedules(parts);
     this.#beat = setInterval(() => this.hear(), 1_000);
     void this.#start();
   }
@@ -77,6 +82,7 @@ export class Mover {
   hear(): void {
     if (this.#isStopped || this.#source.created === undefined) return;
     void this.#parts.clock.read().catch(() => undefined);
+    if (this.#isWorkers) this.#missed.look();
     const missing = mostNear - this.#near.length - this.#source.outstanding;
     if (missing < mostNear / 2) return;
     if (this.#isWorkers) this.#source.pull(missing);
@@ -108,7 +114,7 @@ export class Mover {
     clearInterval(this.#beat);
     clearTimeout(this.#timer);
     await this.#source.withdraw();
-    await this.#moving;
+    await Promise.all([this.#moving, this.#missed.stop()]);
     for (const parked of this.#near.splice(0)) this.#rest(parked.ack, parked.dueAt - this.#parts.clock.now());
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   BrokerError,
   dedupeId,
@@ -15,11 +16,13 @@ import { headersOf, natsHeader } from "../frame.ts";
 import { type PubAck, storeAll } from "../store-all.ts";
 import { bandOf, type Layout } from "./layout.ts";
 import type { Queues } from "./queues.ts";
+import { type Schedules, scheduleHeaders, slotOf } from "./schedules.ts";
 
 export interface PublisherParts {
   readonly connection: Connection;
   readonly layout: Layout;
   readonly queues: Queues;
+  readonly schedules: Schedules;
   readonly maxMessageBytes: number;
   /** Told when the stream has no room, and when it has again. */
   readonly onFull: (isFull: boolean) => void;
@@ -59,9 +62,9 @@ export class Publisher {
     return results.map((result) => result ?? (answers.next().value as PublishResult));
   }
 
-  /** A message as it is put into its queue, or parked for `delay` milliseconds. */
+  /** A message as it is put into its queue, or kept back for `delay` milliseconds: as a schedule of the server, or parked. */
   toRequest(message: Message, delay: number): Request | MessageError {
-    const { layout, maxMessageBytes } = this.#parts;
+    const { layout, maxMessageBytes, schedules } = this.#parts;
     const payload = encodeMessage(message);
     if (payload.length > maxMessageBytes) return tooLarge(message.id, payload.length, maxMessageBytes);
     const { queue } = message;
@@ -71,8 +74,15 @@ export class Publisher {
       const subject = layout.ready(queue, bandOf(message));
       return { subject, payload, headers: headersOf({ [natsHeader.messageId]: id }) };
     }
+    const band = bandOf(message);
+    const dueAt = schedules.isOn ? schedules.dueAt(delay) : undefined;
+    if (dueAt !== undefined) {
+      const subject = layout.scheduled(queue, { band, slot: slotOf(dueAt), key: tokenFor(id) });
+      const headers = { [natsHeader.messageId]: id, ...scheduleHeaders(dueAt, layout.ready(queue, band)) };
+      return { subject, payload, headers: headersOf(headers) };
+    }
     const headers = headersOf({ [natsHeader.messageId]: id, [delayHeader]: String(Math.ceil(delay)) });
-    return { subject: layout.delayed(queue, bandOf(message)), payload, headers };
+    return { subject: layout.delayed(queue, band), payload, headers };
   }
 
   /**
@@ -95,10 +105,11 @@ export class Publisher {
 
   /** What queues need before their first message: bands of their own, somebody to move what is due. */
   async #prepare(messages: readonly OutgoingMessage[], deadline: number): Promise<void> {
-    const { queues } = this.#parts;
+    const { queues, schedules } = this.#parts;
     for (const { message, delay = 0 } of messages) {
       const band = bandOf(message);
-      if (delay > 0) queues.expectDelays(message.queue);
+      if (delay > 0 && schedules.isOn) await schedules.keepTime();
+      else if (delay > 0) queues.expectDelays(message.queue);
       if (!queues.isKnown(message.queue, band)) await queues.addBand(message.queue, band, deadline - monotonicNow());
     }
   }
@@ -117,6 +128,11 @@ export class Publisher {
     const fault = new MessageError("MESSAGE_TOO_LARGE", `JetStream refused the message: ${error.description}.`);
     return { status: "refused", error: fault };
   }
+}
+
+/** An id as one token of a subject. */
+function tokenFor(id: string): string {
+  return createHash("sha256").update(id).digest("base64url").slice(0, 24);
 }
 
 function tooLarge(id: string, bytes: number, most: number): MessageError {

@@ -20,6 +20,11 @@ export class StoredMessages {
     return this.#get({ seq: Math.max(1, from), next_by_subj: filter });
   }
 
+  /** The one message of a subject that has one at most. */
+  on(subject: string): Promise<Stored | undefined> {
+    return this.#get({ last_by_subj: subject });
+  }
+
   at(sequence: number): Promise<Stored | undefined> {
     return this.#get({ seq: sequence });
   }
@@ -60,5 +65,16 @@ export class StoredMessages {
       if (isGone(error)) return false;
       throw error;
     }
+  }
+}
+
+/** Two lists of messages as one, in the order of their numbers. */
+export async function* inOrder(left: AsyncGenerator<Stored>, right: AsyncGenerator<Stored>): AsyncGenerator<Stored> {
+  let [a, b] = await Promise.all([left.next(), right.next()]);
+  while (!a.done || !b.done) {
+    const isLeft = b.done === true || (a.done !== true && a.value.sequence < b.value.sequence);
+    yield (isLeft ? a : b).value as Stored;
+    if (isLeft) a = await left.next();
+    else b = await right.next();
   }
 }

@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   readonly cluster?: { readonly name: string; readonly port: number; readonly routes: readonly number[] };
   /** More lines of the configuration file, after those that come from the options above. */
   readonly config?: readonly string[];
+  /** Which `nats-server` is started. Default: the one on the PATH. */
+  readonly program?: string;
   /** The longest time from start to ready. Default: 15 seconds. */
   readonly startTimeout?: Duration;
 }
@@ -31,7 +33,7 @@ export interface NatsUser {
 }
 
 /**
- * Starts a private `nats-server`, the one on the PATH.
+ * Starts a private `nats-server`, the one on the PATH unless `program` names another.
  *
  * @throws `SERVER_MISSING` when there is none, `SERVER_NOT_READY` with its output when it does not come up.
  */
@@ -40,7 +42,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<Privat
   const first = options.users?.[0];
   return await spawnServer({
     name: "nats",
-    command: await requireServer("nats"),
+    command: options.program ?? (await requireServer("nats")),
     args: (place) => ["-c", configurationPath(place)],
     url: ({ host, port }) =>
       `nats://${first === undefined ? "" : `${encodeURIComponent(first.user)}:${encodeURIComponent(first.password)}@`}${host}:${port}`,
