@@ -63,7 +63,7 @@ describe("the stream", () => {
     const { other, stream, publish, consume, queue, broker } = await scene();
     await publish("a");
     const frame = encodeMessage(messageOf("copy", queue)) as Buffer;
-    await other.xadd(stream, "*", "k", "a:0:0", "m", frame);
+    await other.xadd(stream, "*", "a:0:0", frame);
     const consumer = await consume();
     const taken = await consumer.take(10, AbortSignal.timeout(patience));
     expect(taken.map(({ message }) => message?.id)).toEqual(["a", "copy"]);
@@ -74,6 +74,25 @@ describe("the stream", () => {
     expect(await consumer.settle([{ kind: "ack", delivery: first }])).toEqual(["settled"]);
     expect(await other.xlen(stream)).toBe(0);
     expect((await broker.admin?.list(queue, { section: "dead", limit: 10 }))?.entries).toHaveLength(1);
+  });
+
+  test("an entry of another program is held by one worker, and comes again when a lease has ended", async () => {
+    const { other, stream, consume, broker, queue, keys } = await scene();
+    await other.xadd(stream, "*", "m", encodeMessage(messageOf("foreign", queue)) as Buffer);
+    const first = await broker.consume(queue, { window: 100, lease: 100 });
+    const [held] = await first.take(1, AbortSignal.timeout(patience));
+    const heir = await consume();
+    const [again] = await heir.take(1, AbortSignal.timeout(patience));
+    expect([held?.message?.id, again?.message?.id, again?.deliveryCount]).toEqual(["foreign", "foreign", 2]);
+    if (held === undefined || again === undefined) throw new Error("two deliveries were expected");
+    expect(await first.settle([{ kind: "ack", delivery: held }])).toEqual(["lost"]);
+    expect(await heir.settle([{ kind: "release", delivery: again }])).toEqual(["settled"]);
+    // Of what waits, and is no message of ours, nothing is written down.
+    expect(await other.hkeys(keys.own.entry)).toEqual([]);
+    const [last] = await heir.take(1, AbortSignal.timeout(patience));
+    if (last === undefined) throw new Error("a delivery was expected");
+    expect(await heir.settle([{ kind: "ack", delivery: last }])).toEqual(["settled"]);
+    expect(await other.xlen(stream)).toBe(0);
   });
 
   test("is made anew with its group when an operator has emptied the server", async () => {

@@ -45,9 +45,17 @@ local function frames(keys)
   for i, key in ipairs(keys) do found[i] = found[i] or key end
   return found
 end
+local function owners_of(keys) return redis.call('HMGET', owner, unpack(keys)) end
+local function own(keys, token)
+  local owners = {}
+  for i, key in ipairs(keys) do owners[i * 2 - 1], owners[i * 2] = key, token end
+  redis.call('HSET', owner, unpack(owners))
+end
+local function disown(keys) redis.call('HDEL', owner, unpack(keys)) end
 local function drop(keys)
   redis.call('HDEL', messages, unpack(keys))
   redis.call('HDEL', band, unpack(keys))
+  redis.call('HDEL', owner, unpack(keys))
 end
 local function detach(key)
   return redis.call('LREM', ready[band_of(key)], 1, key) == 1
@@ -92,6 +100,7 @@ export const listStorage = {
     ready_low: "ready:0",
     messages: "message",
     band: "band",
+    owner: "owner",
   },
   lua,
   position: /^\d+$/,

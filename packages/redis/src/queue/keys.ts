@@ -3,7 +3,6 @@ import type { QueueStorage } from "./storage.ts";
 /** What each queue has, however its messages are stored, by the names in the scripts. */
 const sharedNames = {
   lease: "lease",
-  owner: "owner",
   count: "count",
   delayed: "delayed",
   latest: "latest",

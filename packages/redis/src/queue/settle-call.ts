@@ -2,7 +2,7 @@ import { type Delivery, dedupeId, encodeMessage, type Settlement } from "@taskfe
 import { packList } from "../packed-list.ts";
 import type { Argument } from "../script.ts";
 import { bandAndDelay } from "./band.ts";
-import { tokenOf } from "./token.ts";
+import { type Token, tokenOf } from "./token.ts";
 
 /** Messages of one call at most: Lua unpacks them on its stack. */
 export const largestBatch = 500;
@@ -21,7 +21,7 @@ export function settleCalls(settlements: readonly Settlement[], indexes: readonl
     (batch): SettleCall => ({
       step: "acknowledge",
       indexes: batch,
-      args: [packList(batch.flatMap((index) => packable((settlements[index] as Settlement).delivery)))],
+      args: acknowledgeArgs(batch.map((index) => tokenOf((settlements[index] as Settlement).delivery))),
     }),
   );
   const others = inBatches(indexes.filter((index) => !isAck(index))).map(
@@ -39,9 +39,17 @@ export function reference(delivery: Delivery): readonly Argument[] {
   return [Buffer.from(key, "latin1"), owner];
 }
 
-function packable(delivery: Delivery): readonly string[] {
-  const { key, owner } = tokenOf(delivery);
-  return [key, owner];
+/** What was taken together is mostly acknowledged together: its owner is named once. */
+function acknowledgeArgs(tokens: readonly Token[]): readonly Argument[] {
+  const runs: string[] = [];
+  let length = 0;
+  tokens.forEach(({ owner }, index) => {
+    length += 1;
+    if (tokens[index + 1]?.owner === owner) return;
+    runs.push(owner, String(length));
+    length = 0;
+  });
+  return [packList(tokens.map(({ key }) => key)), packList(runs)];
 }
 
 export function abandonArgs(delivery: Delivery): readonly Argument[] {

@@ -18,7 +18,9 @@ import type { Script } from "../script.ts";
  * - `pop(value, number, keys)`: takes so many messages at most from the front of the band, and appends their keys.
  * - `waiting()`: how many wait in all bands.
  * - `frames(keys)`: the bytes of each, or false.
- * - `drop(keys)`: forgets messages that wait in no band any more.
+ * - `own(keys, token)`: writes down who holds what was popped; `disown(keys)`: that nobody does; `owners_of(keys)`: the token of
+ *   each, or false.
+ * - `drop(keys)`: forgets messages that wait in no band any more, and who held them.
  * - `detach(key)`: takes a message that waits out of its band; false when it does not wait.
  * - `detach_some()`: takes some messages that wait out of their bands, and answers their keys; none when none is left.
  * - `page_of_ready(limit, value, position, key)`: keys of what waits, and their places as `value position`; those that

@@ -3,7 +3,7 @@ export const extend = `
 local keys = {}
 for i = 2, #ARGV, 2 do keys[#keys + 1] = ARGV[i] end
 begin_to_write()
-local owners = redis.call('HMGET', owner, unpack(keys))
+local owners = owners_of(keys)
 local leases, answers = {}, {}
 for i, key in ipairs(keys) do
   answers[i] = owners[i] == ARGV[i * 2 + 1] and 1 or 0

@@ -5,18 +5,15 @@
 export const settle = `
 rotate(tonumber(ARGV[1]))
 local answers = {}
-local function own(key)
-  redis.call('ZREM', lease, key)
-  redis.call('HDEL', owner, key)
-end
 local function back(key)
-  own(key)
+  redis.call('ZREM', lease, key)
+  disown({ key })
   hand_back(key)
   wake()
 end
 local kinds = {
   retry = function(key, token, next, bytes, where)
-    own(key)
+    redis.call('ZREM', lease, key)
     forget(key)
     redis.call('HSET', done, key, token .. ' retry')
     if not held({ next })[1] then
@@ -26,7 +23,7 @@ local kinds = {
   end,
   reject = function(key, token, reason, at)
     local bytes = frames({ key })[1] or ''
-    own(key)
+    redis.call('ZREM', lease, key)
     forget(key)
     redis.call('HSET', dead_message, key, bytes)
     redis.call('HSET', dead_reason, key, reason)
@@ -45,7 +42,7 @@ local kinds = {
 for i = 2, #ARGV, 6 do
   local kind, key, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local answer = 0
-  if redis.call('HGET', owner, key) == token then
+  if owners_of({ key })[1] == token then
     kinds[kind](key, token, ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
     answer = 1
   elseif is_settled(kind == 'release' and token .. ' ' .. key or key, token .. ' ' .. kind) then

@@ -9,7 +9,7 @@ local function promote()
   local ended = redis.call('ZRANGEBYSCORE', lease, '-inf', now, 'LIMIT', 0, 500)
   if #ended > 0 then
     redis.call('ZREM', lease, unpack(ended))
-    redis.call('HDEL', owner, unpack(ended))
+    disown(ended)
     for i = #ended, 1, -1 do
       redis.call('HINCRBY', count, ended[i], 1)
       hand_back(ended[i])
@@ -69,24 +69,24 @@ local answered = tonumber(redis.call('GET', request) or '0')
 local asked = tonumber(ARGV[4])
 taker = ARGV[3]
 if asked == answered then
-  local all = redis.call('HGETALL', owner)
-  for i = 1, #all, 2 do
-    if all[i + 1] == token then
-      keys[#keys + 1] = all[i]
-      redis.call('ZADD', lease, deadline, all[i])
+  local from = 0
+  repeat
+    local all = redis.call('ZRANGE', lease, from, from + 999)
+    local owners = #all > 0 and owners_of(all)
+    for i, key in ipairs(all) do
+      if owners[i] == token then keys[#keys + 1] = key end
     end
-  end
+    from = from + #all
+  until #all == 0
+  for _, key in ipairs(keys) do redis.call('ZADD', lease, deadline, key) end
 elseif asked > answered then
   promote()
   keys = choose(tonumber(ARGV[1]))
   if #keys > 0 then
-    local leases, owners = {}, {}
-    for i, key in ipairs(keys) do
-      leases[i * 2 - 1], leases[i * 2] = deadline, key
-      owners[i * 2 - 1], owners[i * 2] = key, token
-    end
+    local leases = {}
+    for i = 1, #keys do leases[i * 2 - 1], leases[i * 2] = deadline, keys[i] end
     redis.call('ZADD', lease, unpack(leases))
-    redis.call('HSET', owner, unpack(owners))
+    own(keys, token)
     -- It is of use for as long as a request may come again; a consumer that is gone leaves nothing for ever.
     redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
   end
@@ -107,7 +107,7 @@ end
 if #keys == 0 then return { '', keys, next } end
 local bytes = frames(keys)
 local items = {}
-for i, key in ipairs(keys) do items[i * 2 - 1], items[i * 2] = key, bytes[i] or '' end
+for i = 1, #keys do items[i * 2 - 1], items[i * 2] = keys[i], bytes[i] or '' end
 local counts, again = {}, false
 if redis.call('EXISTS', count) == 1 then
   for i, former in ipairs(redis.call('HMGET', count, unpack(keys))) do
