@@ -109,11 +109,11 @@ describe.skipIf(laterNats === undefined)("NATS from 2.12 on", () => {
       expect(await broker.admin?.depth("q")).toMatchObject({ ready: 0, delayed: 1 });
       await ask(connection, "STREAM.PURGE.taskferry", { filter: "taskferry.q.other.>" });
       const consumer = await broker.consume("q", options);
-      const taken = await takeAll(consumer, 1, 40_000);
+      const taken = await takeAll(consumer, 1, 80_000);
       expect(idsOf(taken)).toEqual(["late"]);
       expect(await consumer.settle(taken.map((delivery) => ({ kind: "ack", delivery })))).toEqual(["settled"]);
       expect(await broker.admin?.depth("q")).toMatchObject({ ready: 0, delayed: 0, running: 0 });
-    }, 60_000);
+    }, 100_000);
 
     /** The subjects under which a namespace's stream has something. */
     async function subjectsOf(namespace: string): Promise<readonly string[]> {

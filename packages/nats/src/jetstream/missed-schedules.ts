@@ -20,7 +20,7 @@ export interface MissedSchedulesParts {
 /** Slots that are looked at one by one; where there are more, all schedules are. */
 const mostSlots = 30;
 /** Milliseconds after which a server that has not published what is due is taken to do so no more. */
-const grace = 5_000;
+const grace = 30_000;
 const moveLimit = 3_000;
 /** Milliseconds until a look that failed is tried again. */
 const retryPause = 5_000;
