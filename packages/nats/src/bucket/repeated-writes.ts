@@ -17,10 +17,11 @@ export interface ProbeOptions {
 }
 
 /**
- * Under which numbers the first copies of writes were stored, `"none"` for those that were not, undefined where that
- * cannot be told. Later servers (2.15; 2.10 does not) look at the condition of a write before its name: to one that is sent
- * again they say that something else stands, be it the first copy itself, which may also have been written over since. What has no
- * condition is looked up by its name alone. A name that was not known is known from then on, so that no first copy comes late.
+ * Under which numbers the first copies of writes were stored, `"none"` for those that were not, undefined where that cannot
+ * be told. Later servers (2.15; 2.10 does not) look at the condition of a write before its name: to one that is sent again
+ * they say that something else stands, be it the first copy itself, which may also have been written over since. What has no
+ * condition is looked up by its name alone. A name that was not known is known from then on, so that no first copy comes
+ * late.
  */
 export async function findFirstCopies(
   writes: readonly NamedRequest[],

@@ -78,9 +78,11 @@ export class MissedSchedules {
     const count = this.#done === undefined ? Number.POSITIVE_INFINITY : last - this.#done;
     const slots = count > mostSlots ? (["*"] as const) : Array.from({ length: count }, (_, index) => last - index);
     const found: string[] = [];
-    for (const slot of slots)
-      found.push(...(await countSubjects(api, layout.stream, layout.scheduledFilter(queue, slot))).keys());
-    return found.filter((subject) => layout.scheduleOf(subject).slot <= last);
+    for (const slot of slots) {
+      const subjects = await countSubjects(api, layout.stream, layout.scheduledFilter(queue, slot));
+      for (const subject of subjects.keys()) if (layout.scheduleOf(subject).slot <= last) found.push(subject);
+    }
+    return found;
   }
 
   /** Published first, then removed: a crash in between publishes again, and is recognised. Answers whether it is in its place. */
