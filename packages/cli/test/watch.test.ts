@@ -41,7 +41,7 @@ describe("taskferry worker --watch", () => {
     process.kill(supervisor.pid, "SIGTERM");
     expect(await supervisor.exited).toEqual({ code: 0, signal: null });
     expect(supervisor.logs()).toMatch(/the worker has stopped[^\n]*\n$/);
-  });
+  }, 120_000);
 
   test("ends at once at a second signal", async (context) => {
     await using project = await createApplication();
