@@ -161,7 +161,7 @@ async function work(scene: BrokerScene, consumer: Consumer, seen: Set<string>): 
     const deliveries = await consumer.take(20, limit);
     if (limit.aborted) throw new Error(`Expected all messages to be delivered, ${seen.size} were not.`);
     for (const delivery of deliveries) seen.delete(messageOf(delivery).id);
-    const answers = await settleFinally(scene, consumer, deliveries);
+    const { answers } = await settleFinally(scene, consumer, deliveries);
     settled.push(...idsOf(deliveries.filter((_, index) => answers[index] === "settled")));
   }
   return settled;
