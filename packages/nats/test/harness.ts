@@ -7,6 +7,7 @@ import {
   startNats,
 } from "@taskferry/testing";
 import { afterAll, beforeAll } from "vitest";
+import { nats, natsState } from "../src/index.ts";
 import { Layout, middle } from "../src/jetstream/layout.ts";
 
 /** A NATS server of 2.12 or later, where there is one. */
@@ -88,6 +89,22 @@ export async function createNatsHarness<TValue extends object, TOperation extend
       if (first !== undefined) cutReplyTo(first, parts.marks[operation]);
     },
   };
+}
+
+/** For the suite of brokers. */
+export async function createBrokerHarness(server: PrivateServer) {
+  const make = (url: string) => nats({ url, commandTimeout: "1s" });
+  const harness = await createNatsHarness(server, { make, marks: brokerMarks });
+  return { ...harness, insertRaw: (queue: string, bytes: Uint8Array) => insertRaw(server.url, queue, bytes) };
+}
+
+/** For the suite of state stores. */
+export function createStateHarness(server: PrivateServer) {
+  const written = { request: ["PUB $KV.taskferry_state."], reply: stored };
+  return createNatsHarness(server, {
+    make: (url) => natsState({ url, commandTimeout: "1s" }),
+    marks: { put: written, delete: written, increment: written, add: written, remove: written },
+  });
 }
 
 /** Has the proxy swallow the next reply to what has one of the marks. */

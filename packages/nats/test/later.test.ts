@@ -1,9 +1,9 @@
 import { type BrokerEvent, isTaskferryError } from "@taskferry/core";
 import { startNats, testBroker, testStateStore } from "@taskferry/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type NatsOptions, nats, natsState } from "../src/index.ts";
+import { type NatsOptions, nats } from "../src/index.ts";
 import { ask, idsOf, messageOf, opened, operator, patience, takeAll } from "./fixtures/values.ts";
-import { brokerMarks, createNatsHarness, insertRaw, laterNats, privateNats, stored } from "./harness.ts";
+import { createBrokerHarness, createStateHarness, laterNats, privateNats } from "./harness.ts";
 import skips from "./skip.json" with { type: "json" };
 
 const publishing = { timeout: patience };
@@ -15,25 +15,10 @@ describe.skipIf(laterNats === undefined)("NATS from 2.12 on", () => {
 
   testBroker({
     name: "nats (from 2.12 on)",
-    create: async () => {
-      const harness = await createNatsHarness(server.current(), {
-        make: (url) => nats({ url, commandTimeout: "1s" }),
-        marks: brokerMarks,
-      });
-      return { ...harness, insertRaw: (queue, bytes) => insertRaw(server.current().url, queue, bytes) };
-    },
+    create: () => createBrokerHarness(server.current()),
     skip: skips,
   });
-
-  const written = { request: ["PUB $KV.taskferry_state."], reply: stored };
-  testStateStore({
-    name: "natsState (from 2.12 on)",
-    create: () =>
-      createNatsHarness(server.current(), {
-        make: (url) => natsState({ url, commandTimeout: "1s" }),
-        marks: { put: written, delete: written, increment: written, add: written, remove: written },
-      }),
-  });
+  testStateStore({ name: "natsState (from 2.12 on)", create: () => createStateHarness(server.current()) });
 
   describe("what is delayed", () => {
     const open = (namespace: string, more: NatsOptions = {}) =>

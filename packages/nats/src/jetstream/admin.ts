@@ -158,8 +158,8 @@ export class JetStreamAdmin implements BrokerAdmin {
   async *#walk(queue: string, section: QueueSection, from: number): AsyncGenerator<Stored> {
     if (section === "dead") return yield* this.#dead.from(from, this.#layout.dead(queue));
     if (section === "delayed") {
-      const [parked, scheduled] = this.#delayedFilters(queue).map((filter) => this.#live.from(from, filter));
-      if (parked !== undefined && scheduled !== undefined) return yield* inOrder(parked, scheduled);
+      const [parked, scheduled] = this.#delayedFilters(queue);
+      return yield* inOrder(this.#live.from(from, parked), this.#live.from(from, scheduled));
     }
     const progress = await this.#progress(queue);
     for await (const stored of this.#live.from(from, this.#layout.readyFilter(queue, "*"))) {

@@ -10,7 +10,7 @@ import {
   type SettleResult,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { toDelivery, tokenOf } from "./delivery.ts";
+import { bandOrder, toDelivery, tokenOf } from "./delivery.ts";
 import { Holdings } from "./holdings.ts";
 import type { Band } from "./layout.ts";
 import { leaseWithin } from "./lease-terms.ts";
@@ -294,8 +294,4 @@ export class JetStreamConsumer implements Consumer {
       if (!isTaskferryError(error)) throw error;
     }
   }
-}
-
-function bandOrder(delivery: Delivery): number {
-  return Number(tokenOf(delivery).source.durable.name.at(-1));
 }

@@ -37,3 +37,8 @@ export function toDelivery(
 export function tokenOf(delivery: Delivery): Token {
   return delivery.token as Token;
 }
+
+/** The band that a delivery came from. */
+export function bandOrder(delivery: Delivery): number {
+  return Number(tokenOf(delivery).source.durable.name.at(-1));
+}

@@ -89,7 +89,8 @@ export function slotOf(dueAt: number): number {
   return Math.floor(dueAt / slotLength);
 }
 
-function hasSchedules(version: string): boolean {
+/** Whether a server is of 2.12 or later. */
+export function hasSchedules(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > 2 || (major === 2 && minor >= 12);
 }
