@@ -32,8 +32,11 @@ const programs = {
 
 const skipsServers = () => process.env.TASKFERRY_SKIP_SERVERS === "1";
 
-/** Finds or installs the named programs. Answers the environment variables that tell the tests where they are, and their versions. */
-export async function prepareServers(names) {
+/**
+ * Finds or installs the named programs. Answers the environment variables that tell the tests where they are, and their
+ * versions. A later NATS besides the system's is fetched for who asks for it.
+ */
+export async function prepareServers(names, { laterNats = false } = {}) {
   if (skipsServers()) {
     console.log(
       `-- TASKFERRY_SKIP_SERVERS=1: every test that needs ${names.map(title).join(" or ")} is skipped and counted as skipped`,
@@ -43,9 +46,10 @@ export async function prepareServers(names) {
   const missing = names.filter((name) => !locate(programs[name]));
   if (missing.length > 0) await install(missing.map((name) => programs[name]));
   const found = names.map((name) => ({ ...programs[name], path: locate(programs[name]) }));
-  const versions = found.map(({ title, path, version }) => `${title} ${versionOf(path, version)}`);
-  const later = names.includes("nats") ? await prepareLaterNats() : { env: {}, versions: [] };
-  for (const version of [...versions, ...later.versions]) console.log(`   ${version}`);
+  const later = laterNats ? await prepareLaterNats() : { env: {}, versions: [] };
+  const own = found.map(({ title, path, version }) => `${title} ${versionOf(path, version)}`);
+  const versions = [...own, ...later.versions];
+  for (const version of versions) console.log(`   ${version}`);
   return {
     ...later.env,
     ...Object.fromEntries(found.filter(({ override }) => override).map(({ override, path }) => [override, path])),

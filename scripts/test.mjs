@@ -15,7 +15,7 @@ await main(async () => {
 async function testAll(args) {
   const tools = await bootstrap();
   const servers = await step("servers and browser for the tests", () =>
-    prepareServers(["redis", "rabbitmq", "nats", "chromium"]),
+    prepareServers(["redis", "rabbitmq", "nats", "chromium"], { laterNats: true }),
   );
   const env = { ...tools, ...servers };
   const checked = await step("build, lint, types, package checks, import rules, unused code", () =>
