@@ -3,6 +3,7 @@ import { countdown, type Payload, pump, type Subject } from "../subject.ts";
 
 const stream = "raw:stream";
 const group = "raw";
+const replies = "raw:replies";
 const batch = 100;
 
 type Entry = readonly [id: string, fields: readonly string[]];
@@ -53,6 +54,43 @@ export const rawStreams: Subject = {
       },
       close: async () => redis.disconnect(),
     };
+  },
+  roundTrip: async ({ url, payload }) => {
+    const [client, listening, blocked, server] = [connect(url), connect(url), connect(url), connect(url)];
+    await server.xgroup("CREATE", stream, group, "0", "MKSTREAM");
+    await listening.subscribe(replies);
+    let isOpen = true;
+    const serve = async (): Promise<void> => {
+      while (isOpen) {
+        const taken = (await blocked.xreadgroup(
+          "GROUP",
+          group,
+          "one",
+          "COUNT",
+          batch,
+          "BLOCK",
+          1_000,
+          "STREAMS",
+          stream,
+          ">",
+        )) as Reply;
+        for (const [id, [, message]] of taken?.[0]?.[1] ?? []) {
+          void server.publish(replies, String(await handle(message ?? "{}")));
+          void server.pipeline().xack(stream, group, id).xdel(stream, id).exec();
+        }
+      }
+    };
+    const serving = serve();
+    const once = async (): Promise<void> => {
+      const replied = new Promise((resolve) => listening.once("message", resolve));
+      await Promise.all([client.xadd(stream, "*", "m", JSON.stringify(payload)), replied]);
+    };
+    const close = async (): Promise<void> => {
+      isOpen = false;
+      await serving;
+      for (const redis of [client, listening, blocked, server]) redis.disconnect();
+    };
+    return { once, close };
   },
 };
 

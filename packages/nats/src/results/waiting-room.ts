@@ -1,9 +1,7 @@
 import type { Subscription } from "@nats-io/transport-node";
-import type { StoredOutcome } from "@taskferry/core";
-import { TurnoverMap } from "@taskferry/core";
+import { type OutcomeFeed, OwnOutcomes, type StoredOutcome, TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { ownIdOf, tryFromValue } from "./outcome-values.ts";
-import { OwnOutcomes } from "./own-outcomes.ts";
 
 export interface WaitingRoomParts {
   readonly connection: Connection;
@@ -50,9 +48,7 @@ export class WaitingRoom {
   constructor(parts: WaitingRoomParts) {
     this.#parts = parts;
     this.#own = new OwnOutcomes({
-      connection: parts.connection,
-      subject: parts.ownSubject,
-      onMessage: ({ subject, data }) => this.#hearOwn(ownIdOf(subject), data),
+      open: () => this.#subscribeToOwn(),
       isAwaited: () => this.#waits.size > 0,
       onEnd: () => this.#lookAtAll(),
     });
@@ -126,6 +122,16 @@ export class WaitingRoom {
         if (error === null) this.#hear(id, message.data);
       },
     });
+  }
+
+  #subscribeToOwn(): OutcomeFeed {
+    const subscription = this.#parts.connection.driver.subscribe(this.#parts.ownSubject, {
+      callback: (error, { subject, data }) => {
+        if (error === null) this.#hearOwn(ownIdOf(subject), data);
+        else this.#own.giveUp();
+      },
+    });
+    return { isOpen: () => !subscription.isClosed(), close: () => subscription.unsubscribe() };
   }
 
   #endLater(subscription: Subscription): void {

@@ -100,7 +100,7 @@ export class QueueBroker implements Broker {
     await this.#queues.register(queue);
     const id = this.#storage.nameConsumer();
     await this.#runFor(this.#storage.enrol, queue, [id, longestIdle]);
-    const blocking = new Connection(this.#options, { role: "blocking" });
+    const blocking = new Connection(this.#options, { role: "blocking", scripts: [this.#scripts.take] });
     await blocking.open();
     const consumer: QueueConsumer = new QueueConsumer({
       window,

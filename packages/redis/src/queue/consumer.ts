@@ -1,4 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
 import {
   BrokerError,
   ClosedError,
@@ -7,22 +6,19 @@ import {
   type Delivery,
   isTaskferryError,
   monotonicNow,
-  readDelivery,
   type Settlement,
   type SettleResult,
   TurnoverSet,
 } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
-import { longestBlock } from "../driver.ts";
 import { UnansweredError } from "../faults.ts";
 import { isAbortedFirst } from "../is-aborted-first.ts";
-import { PackedListReader } from "../packed-list.ts";
 import type { Argument } from "../script.ts";
 import type { QueueKeys } from "./keys.ts";
-import { waitForMarker } from "./marker.ts";
 import type { QueueScripts } from "./scripts.ts";
 import { abandonArgs, inBatches, largestBatch, reference, settleCalls } from "./settle-call.ts";
-import { type Token, tokenOf } from "./token.ts";
+import { type Taken, Taker } from "./taker.ts";
+import { tokenOf } from "./token.ts";
 
 export interface QueueConsumerParts extends ConsumeOptions {
   readonly commands: Connection;
@@ -38,33 +34,9 @@ export interface QueueConsumerParts extends ConsumeOptions {
   readonly onClose: () => void;
 }
 
-type TakeReply = readonly [packed: Buffer, former: readonly number[], next: number];
-
-interface Taken {
-  readonly deliveries: readonly Delivery[];
-  /** When something can become ready by itself: at once where more is ready; never where nothing waits or is held. */
-  readonly nextAt: number;
-}
-
 const nothing: Taken = { deliveries: [], nextAt: 0 };
 /** Milliseconds for which an aborted take still waits for a reply that is on its way. */
 const lastReply = 300;
-/** Milliseconds before a server that is full is asked again. */
-const fullPause = 250;
-
-/** What a take was answered. */
-function readHandout(
-  packed: Buffer,
-  former: readonly number[],
-  { owner, leaseUntil }: { readonly owner: string; readonly leaseUntil: number },
-): readonly Delivery[] {
-  if (packed.length === 0) return [];
-  const reader = new PackedListReader(packed);
-  return Array.from({ length: reader.length / 2 }, (_, index) => {
-    const token: Token = { key: reader.text(), owner };
-    return readDelivery(reader.bytes(), { token, deliveryCount: (former[index] ?? 0) + 1, leaseUntil });
-  });
-}
 
 /** A digit of a script; it says nothing where all are done. */
 function isDone(digit: number | undefined): boolean {
@@ -79,7 +51,7 @@ export class QueueConsumer implements Consumer {
   readonly #parts: QueueConsumerParts;
   readonly #held = new TurnoverSet<Delivery>();
   readonly #stopped = new AbortController();
-  #request = 0;
+  readonly #taker: Taker;
   /** Until then there is nothing to take without a marker: the last take has left nothing. */
   #nextAt = 0;
   #isClosed = false;
@@ -87,6 +59,7 @@ export class QueueConsumer implements Consumer {
 
   constructor(parts: QueueConsumerParts) {
     this.#parts = parts;
+    this.#taker = new Taker({ ...parts, onTaken: (deliveries) => this.#hold(deliveries) });
   }
 
   async take(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
@@ -95,10 +68,8 @@ export class QueueConsumer implements Consumer {
     while (wanted > 0 && !ended.aborted) {
       if (this.#isClosed) throw new ClosedError("The consumer");
       const idle = this.#nextAt - monotonicNow();
-      if (idle > 0) await this.#waitForMarker(idle, ended);
       this.#nextAt = 0;
-      if (ended.aborted) break;
-      const { deliveries, nextAt } = await this.#takeOnce(wanted, ended);
+      const { deliveries, nextAt } = await this.#takeOnce(wanted, idle, ended);
       this.#nextAt = nextAt;
       if (deliveries.length > 0) return deliveries;
     }
@@ -169,6 +140,10 @@ export class QueueConsumer implements Consumer {
     return this.close();
   }
 
+  #hold(deliveries: readonly Delivery[]): void {
+    for (const delivery of deliveries) this.#held.add(delivery);
+  }
+
   /** Made once for all takes with the same signal: what Node keeps of each would outlive many of them. */
   #endOf(signal: AbortSignal): AbortSignal {
     if (this.#taking?.signal !== signal)
@@ -176,47 +151,14 @@ export class QueueConsumer implements Consumer {
     return this.#taking.ended;
   }
 
-  /** Asks until there is a reply. An abort ends the wait; what an overdue reply brings is handed back. */
-  async #takeOnce(max: number, ended: AbortSignal): Promise<Taken> {
-    this.#request += 1;
-    const asking = this.#ask(max, this.#request, ended);
-    if (!(await isAbortedFirst(asking, ended, lastReply))) return asking;
-    void asking
+  /** An abort ends the wait; what an overdue reply brings is handed back. */
+  async #takeOnce(max: number, idle: number, ended: AbortSignal): Promise<Taken> {
+    const taking = this.#taker.take(max, idle, ended);
+    if (!(await isAbortedFirst(taking, ended, lastReply))) return taking;
+    void taking
       .then(({ deliveries }) => this.settle(deliveries.map((delivery) => ({ kind: "release", delivery }))))
       .catch(() => undefined);
     return nothing;
-  }
-
-  /** Asks again under the same number, so that a lost reply costs no lease. */
-  async #ask(max: number, request: number, ended: AbortSignal): Promise<Taken> {
-    const { commands, keys, scripts, lease, id, dedupeWindow } = this.#parts;
-    const takeKeys = [...keys.all, keys.requestOf(id)];
-    for (;;) {
-      const leaseUntil = monotonicNow() + lease;
-      try {
-        const args = [max, lease, id, request, dedupeWindow];
-        const [packed, former, next] = await commands.run<TakeReply>(scripts.take, { keys: takeKeys, args });
-        const deliveries = readHandout(packed, former, { owner: `${id} ${request}`, leaseUntil });
-        for (const delivery of deliveries) this.#held.add(delivery);
-        return { deliveries, nextAt: next < 0 ? Number.POSITIVE_INFINITY : monotonicNow() + next };
-      } catch (error) {
-        if (ended.aborted) return nothing;
-        if (this.#isClosed || !commands.isOpen) throw new ClosedError("The consumer");
-        if (!isTaskferryError(error) || !error.retryable) throw error;
-        if (error.code === "BROKER_FULL") await isAbortedFirst(wait(fullPause), ended, 0);
-      }
-    }
-  }
-
-  /** Milliseconds at most. */
-  async #waitForMarker(limit: number, ended: AbortSignal): Promise<void> {
-    const { blocking, commands, keys } = this.#parts;
-    const popped = waitForMarker(blocking, keys.marker, Math.min(longestBlock, limit));
-    if (!(await isAbortedFirst(popped, ended, 0))) return;
-    // The wait was given up while it goes on at the server: what it still pops belongs to others.
-    void popped
-      .then((wasPopped) => (wasPopped ? commands.call((client) => client.zadd(keys.marker, 0, "1")) : undefined))
-      .catch(() => undefined);
   }
 
   #isOwn(delivery: Delivery): boolean {

@@ -1,6 +1,7 @@
 import {
   ClosedError,
   countedLifecycle,
+  ownOrigin,
   type ResultBackend,
   type StoredOutcome,
   type WaitOptions,
@@ -64,6 +65,7 @@ class RedisResults implements ResultBackend {
         keys: indexes.map((index) => this.#keys.keyOf((outcomes[index] as StoredOutcome).id)),
         args: [
           this.#keys.channelOf(""),
+          this.#announcesByProcess ? this.#keys.originPrefix : "",
           packList(indexes.flatMap((index) => storeItems(outcomes[index] as StoredOutcome, values[index] as Buffer))),
         ],
       });
@@ -86,6 +88,7 @@ class RedisResults implements ResultBackend {
   }
 
   async delete(ids: readonly string[]): Promise<number> {
+    this.#room?.forget(ids);
     let removed = 0;
     await allInLanes(inBatches(ids, this.#commands.isCluster), async (indexes) => {
       const keys = indexes.map((index) => this.#keys.keyOf(ids[index] as string));
@@ -107,6 +110,11 @@ class RedisResults implements ResultBackend {
     return found;
   }
 
+  /** In a cluster each announcement goes to all nodes: one must do. */
+  get #announcesByProcess(): boolean {
+    return !this.#commands.isCluster;
+  }
+
   async #open(): Promise<void> {
     await Promise.all([this.#commands.open(), this.#subscriber.open()]).catch((error: unknown) => {
       this.#commands.close();
@@ -116,10 +124,12 @@ class RedisResults implements ResultBackend {
     const room = new WaitingRoom({
       subscriber: this.#subscriber,
       channelOf: (id) => this.#keys.channelOf(id),
+      idOf: (channel) => this.#keys.idOf(channel),
+      ownChannel: this.#announcesByProcess ? this.#keys.originPrefix + ownOrigin() : undefined,
       read: (ids) => this.#read(ids),
     });
     this.#subscriber.client.on("messageBuffer", (channel: Buffer, value: Buffer) =>
-      room.hear(this.#keys.idOf(channel.toString()), value),
+      room.hear(channel.toString(), value),
     );
     this.#room = room;
   }

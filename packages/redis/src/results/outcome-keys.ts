@@ -8,10 +8,13 @@ const mostBytes = 1024 * 1024;
 export class OutcomeKeys {
   readonly #namespace: string;
   readonly #channelPrefix: string;
+  /** What the channels of processes begin with. */
+  readonly originPrefix: string;
 
   constructor(namespace: string) {
     this.#namespace = namespace;
     this.#channelPrefix = `${namespace}:outcome:`;
+    this.originPrefix = `${namespace}:outcomes-of:`;
   }
 
   keyOf(id: string): string {

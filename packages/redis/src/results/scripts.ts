@@ -1,14 +1,14 @@
 import type { Script } from "../script.ts";
 
 /**
- * KEYS: one for each outcome, which ends with its id. ARGV: what channels begin with, packed run, time to live and value of
- * each; a value begins with its run and a line feed. The first of a run wins, a higher run replaces. Answers "" for what won,
+ * KEYS: one for each outcome, which ends with its id. ARGV: what the channels of ids begin with, and those of processes ("":
+ * there are none), packed run, time to live and value of each; an id ends with its process, and a value begins with its run and a line feed. The first of a run wins, a higher run replaces. Answers "" for what won,
  * else the value that stands; nothing when all won.
  */
 export const store: Script = {
   name: "taskferryResultsStore",
   lua: `
-local items = cmsgpack.unpack(ARGV[2])
+local items = cmsgpack.unpack(ARGV[3])
 local answers, won = {}, 0
 local values = redis.call('MGET', unpack(KEYS))
 local standing = {}
@@ -24,6 +24,9 @@ for i, key in ipairs(KEYS) do
     if other ~= value then
       redis.call('SET', key, value, 'PX', ttl)
       redis.call('PUBLISH', ARGV[1] .. string.match(key, '^.*}:(.*)$'), value)
+      if ARGV[2] ~= '' and string.sub(key, -13, -13) == '-' then
+        redis.call('PUBLISH', ARGV[2] .. string.sub(key, -12), value)
+      end
       standing[key] = value
     end
     answers[i] = ''

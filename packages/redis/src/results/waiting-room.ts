@@ -1,5 +1,4 @@
-import type { StoredOutcome } from "@taskferry/core";
-import { TurnoverMap } from "@taskferry/core";
+import { type OutcomeFeed, OwnOutcomes, type StoredOutcome, TurnoverMap } from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { createBatchedCalls } from "./batched-calls.ts";
 import { tryFromValue } from "./stored-value.ts";
@@ -7,6 +6,9 @@ import { tryFromValue } from "./stored-value.ts";
 export interface WaitingRoomParts {
   readonly subscriber: Connection;
   readonly channelOf: (id: string) => string;
+  readonly idOf: (channel: string) => string;
+  /** Where the outcomes of all tasks of this process are announced; `undefined` where they are not. */
+  readonly ownChannel: string | undefined;
   /** Reads the values of those that have one. */
   readonly read: (ids: readonly string[]) => Promise<readonly (Buffer | undefined)[]>;
 }
@@ -16,32 +18,49 @@ interface Waiter {
   readonly fail: (reason: unknown) => void;
 }
 
+/** Those who wait for one id. */
+interface Wait {
+  readonly waiters: Set<Waiter>;
+  /** Not where it is one of this process's own. */
+  hasChannel: boolean;
+}
+
 /** Milliseconds between looks by the clock. */
 const pollInterval = 5_000;
 
-/** Those who wait for outcomes: one subscription for each id, shared by all who wait for it, on one connection. */
+/**
+ * Those who wait for outcomes, on one connection: one subscription for the tasks of this process, and one for each other id,
+ * shared by all who wait for it.
+ */
 export class WaitingRoom {
-  readonly #channelOf: (id: string) => string;
-  readonly #waiters = new TurnoverMap<string, Set<Waiter>>();
+  readonly #parts: WaitingRoomParts;
+  readonly #own: OwnOutcomes;
+  /** Settled once the server has come by the subscription to this process's own. */
+  #ownSubscribed: Promise<unknown> = Promise.resolve();
+  readonly #waits = new TurnoverMap<string, Wait>();
   readonly #subscribe: (channel: string) => Promise<void>;
   readonly #unsubscribe: (channel: string) => Promise<void>;
-  readonly #ping: () => Promise<unknown>;
   readonly #read: (id: string) => Promise<void>;
   #poll: NodeJS.Timeout | undefined;
 
-  constructor({ subscriber, channelOf, read }: WaitingRoomParts) {
-    this.#channelOf = channelOf;
+  constructor(parts: WaitingRoomParts) {
+    const { subscriber, read } = parts;
+    this.#parts = parts;
     this.#subscribe = createBatchedCalls((channels) =>
       subscriber.call((client) => client.subscribe(...channels), pollInterval),
     );
     this.#unsubscribe = createBatchedCalls((channels) => subscriber.call((client) => client.unsubscribe(...channels)));
-    this.#ping = () => subscriber.call((client) => client.ping());
     this.#read = createBatchedCalls(async (ids) => {
       const values = await read(ids);
       ids.forEach((id, index) => {
         const value = values[index];
         if (value !== undefined) this.#deliver(id, value);
       });
+    });
+    this.#own = new OwnOutcomes({
+      open: () => this.#openOwn(),
+      isAwaited: () => this.#waits.size > 0,
+      onEnd: () => this.#listenToAll(),
     });
   }
 
@@ -69,66 +88,134 @@ export class WaitingRoom {
     });
   }
 
-  /** To be told of what the subscriber connection got. What it cannot read it looks up: others may use the channel. */
-  hear(id: string, value: Buffer): void {
+  /** To be told of what the subscriber connection got. */
+  hear(channel: string, value: Buffer): void {
+    if (channel === this.#parts.ownChannel) return this.#hearOwn(value);
+    const id = this.#parts.idOf(channel);
+    // Others may use the channel.
     if (!this.#deliver(id, value)) void this.#look(id);
   }
 
   /** To be told when the subscriber connection is there again: no channel of the last one counts. */
   resubscribe(): void {
-    for (const id of this.#waiters.keys()) this.#listen(id);
+    this.#renewOwn();
+    for (const wait of this.#waits.values()) wait.hasChannel = false;
+    this.#listenToAll();
+  }
+
+  /** To be told that outcomes were removed. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) this.#own.forget(id);
   }
 
   close(reason: unknown): void {
-    for (const waiter of [...this.#waiters.values()].flatMap((all) => [...all])) waiter.fail(reason);
+    for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
+    this.#own.close();
   }
 
   #enter(id: string, waiter: Waiter): void {
-    const others = this.#waiters.get(id);
     this.#poll ??= setInterval(() => this.#lookByClock(), pollInterval);
-    if (others !== undefined) {
-      others.add(waiter);
-      void this.#look(id);
-      return;
-    }
-    this.#waiters.set(id, new Set([waiter]));
-    this.#listen(id);
+    const others = this.#waits.get(id);
+    if (others === undefined) this.#waits.set(id, { waiters: new Set([waiter]), hasChannel: false });
+    else others.waiters.add(waiter);
+    if (this.#parts.ownChannel !== undefined) this.#own.want(id);
+    const heard = this.#own.recall(id);
+    if (heard !== undefined) waiter.offer(heard);
+    if (this.#own.covers(id)) return;
+    if (others === undefined) this.#listen(id);
+    else void this.#look(id);
   }
 
   /** Subscribed first, read then: what is stored in between is either pushed or read. */
   #listen(id: string): void {
     const look = (): Promise<void> => this.#look(id);
-    void this.#subscribe(this.#channelOf(id)).then(look, look);
+    void this.#subscribeTo(id).then(look, look);
+  }
+
+  #listenToAll(): void {
+    for (const id of this.#waits.keys()) this.#listen(id);
+  }
+
+  #subscribeTo(id: string): Promise<unknown> {
+    const wait = this.#waits.get(id);
+    if (this.#own.hears(id)) return this.#ownSubscribed;
+    if (wait !== undefined) wait.hasChannel = true;
+    return this.#subscribe(this.#parts.channelOf(id));
+  }
+
+  #openOwn(): OutcomeFeed {
+    let isOpen = true;
+    /** It was opened again while it closed. */
+    const restore = (): void => {
+      if (!this.#own.isListening) return;
+      this.#renewOwn();
+      this.#listenToAll();
+    };
+    const close = (): void => {
+      isOpen = false;
+      void this.#unsubscribe(this.#parts.ownChannel as string).then(restore, restore);
+    };
+    this.#subscribeToOwn();
+    return { isOpen: () => isOpen, close };
+  }
+
+  #renewOwn(): void {
+    this.#own.interrupt();
+    if (this.#own.isListening) this.#subscribeToOwn();
+  }
+
+  #subscribeToOwn(): void {
+    const { turn } = this.#own;
+    this.#ownSubscribed = this.#subscribe(this.#parts.ownChannel as string).then(
+      () => this.#own.confirm(turn),
+      () => {
+        if (turn === this.#own.turn) this.#own.giveUp();
+      },
+    );
+  }
+
+  #hearOwn(value: Buffer): void {
+    const outcome = tryFromValue(value);
+    // What cannot be read is found by the clock, if it was for anybody here: others may use the channel.
+    if (outcome === undefined) return;
+    const wasAwaited = this.#waits.has(outcome.id);
+    this.#offer(outcome.id, outcome);
+    this.#own.keep(outcome, { bytes: value.length, wasAwaited });
   }
 
   /** Whether the value could be read. */
   #deliver(id: string, value: Buffer): boolean {
     const outcome = tryFromValue(value);
     if (outcome === undefined) return false;
-    for (const waiter of [...(this.#waiters.get(id) ?? [])]) waiter.offer(outcome);
+    this.#offer(id, outcome);
+    if (this.#own.hears(id)) this.#own.keep(outcome, { bytes: value.length, wasAwaited: true });
     return true;
+  }
+
+  #offer(id: string, outcome: StoredOutcome): void {
+    for (const waiter of [...(this.#waits.get(id)?.waiters ?? [])]) waiter.offer(outcome);
   }
 
   /** Looks although nothing was heard, and has the connection answer, so that a dead one is found out. */
   #lookByClock(): void {
-    for (const id of this.#waiters.keys()) void this.#look(id);
-    this.#ping().catch(() => undefined);
+    for (const id of this.#waits.keys()) void this.#look(id);
+    this.#parts.subscriber.call((client) => client.ping()).catch(() => undefined);
   }
 
   #leave(id: string, waiter: Waiter): void {
-    const others = this.#waiters.get(id);
-    if (others === undefined || !others.delete(waiter) || others.size > 0) return;
-    this.#waiters.delete(id);
-    if (this.#waiters.size === 0) {
+    const wait = this.#waits.get(id);
+    if (wait === undefined || !wait.waiters.delete(waiter) || wait.waiters.size > 0) return;
+    this.#waits.delete(id);
+    if (this.#waits.size === 0) {
       clearInterval(this.#poll);
       this.#poll = undefined;
     }
-    const channel = this.#channelOf(id);
+    if (!wait.hasChannel) return;
     /** Somebody came while the last one left. */
     const restore = (): void => {
-      if (this.#waiters.has(id)) this.#listen(id);
+      if (this.#waits.has(id)) this.#listen(id);
     };
-    void this.#unsubscribe(channel).then(restore, restore);
+    void this.#unsubscribe(this.#parts.channelOf(id)).then(restore, restore);
   }
 
   /** What fails here is tried again by the clock, and after the next reconnect. */

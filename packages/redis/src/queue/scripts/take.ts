@@ -51,11 +51,11 @@ end
 
 /**
  * KEYS: one more, for the number of the consumer's last request that got something. ARGV: max, lease, consumer, number of
- * the request, window. Answers packed keys and bytes of what it handed out, former deliveries of each unless there were
- * none, and the milliseconds until something can become ready by itself (-1: nothing; 0: more is ready now). The same
- * request again gets the same messages, each with a whole lease: its first reply may have been lost, and it may come when
- * that lease is nearly over. A request that arrives when a later one has been answered, from a connection given up since,
- * gets nothing.
+ * the request, window, 1 if the request may get nothing more after this. Answers packed keys and bytes of what it handed
+ * out, former deliveries of each unless there were none, the milliseconds until something can become ready by itself (-1:
+ * nothing; 0: more is ready now), and the time. The same request again gets the same messages, each with a whole lease: its
+ * first reply may have been lost, and it may come when that lease is nearly over. A request that arrives when a later one
+ * has been answered, from a connection given up since, gets nothing.
  */
 export const take = `${promote}${choose}
 begin_to_write()
@@ -87,6 +87,8 @@ elseif asked > answered then
     for i = 1, #keys do leases[i * 2 - 1], leases[i * 2] = deadline, keys[i] end
     redis.call('ZADD', lease, unpack(leases))
     own(keys, token)
+  end
+  if #keys > 0 or ARGV[6] == '1' then
     -- It is of use for as long as a request may come again; a consumer that is gone leaves nothing for ever.
     redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
   end
@@ -104,7 +106,7 @@ else
     end
   end
 end
-if #keys == 0 then return { '', keys, next } end
+if #keys == 0 then return { '', keys, next, now } end
 local bytes = frames(keys)
 local items = {}
 for i = 1, #keys do items[i * 2 - 1], items[i * 2] = keys[i], bytes[i] or '' end
@@ -115,4 +117,4 @@ if redis.call('EXISTS', count) == 1 then
     again = again or counts[i] > 0
   end
 end
-return { cmsgpack.pack(items), again and counts or {}, next }`;
+return { cmsgpack.pack(items), again and counts or {}, next, now }`;

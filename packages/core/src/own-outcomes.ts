@@ -1,12 +1,16 @@
-import type { Msg, Subscription } from "@nats-io/transport-node";
-import { idOrigin, idTime, newestIdTime, ownOrigin, type StoredOutcome, TurnoverMap } from "@taskferry/core";
-import type { Connection } from "../connection.ts";
+import { idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
+import type { StoredOutcome } from "./outcome.ts";
+import { TurnoverMap } from "./turnover.ts";
+
+/** What a result backend hears, by one subscription, of the outcomes of all tasks that this process made. */
+export interface OutcomeFeed {
+  readonly isOpen: () => boolean;
+  readonly close: () => void;
+}
 
 export interface OwnOutcomesParts {
-  readonly connection: Connection;
-  /** Where outcomes of tasks that this process made are announced, all of them. */
-  readonly subject: string;
-  readonly onMessage: (message: Msg) => void;
+  /** Subscribes. Whatever answers it is to be confirmed with {@link OwnOutcomes.confirm}. */
+  readonly open: () => OutcomeFeed;
   /** Whether somebody waits. */
   readonly isAwaited: () => boolean;
   /** Told that it listens no more: those who wait need another way. */
@@ -46,7 +50,7 @@ export class OwnOutcomes {
   readonly #parts: OwnOutcomesParts;
   readonly #kept = new TurnoverMap<string, Kept>();
   #bytes = 0;
-  #subscription: Subscription | undefined;
+  #feed: OutcomeFeed | undefined;
   /** Of tasks that were made after this, nothing was missed. */
   #since = Number.POSITIVE_INFINITY;
   /** Counts the connections and subscriptions. */
@@ -62,11 +66,11 @@ export class OwnOutcomes {
 
   /** Whether it hears of this task from now on. */
   hears(id: string): boolean {
-    return this.#isListening && idOrigin(id) === ownOrigin();
+    return this.isListening && idOrigin(id) === ownOrigin();
   }
 
-  get #isListening(): boolean {
-    return this.#subscription !== undefined && !this.#subscription.isClosed();
+  get isListening(): boolean {
+    return this.#feed?.isOpen() ?? false;
   }
 
   /** To be handed to {@link confirm} once something was answered that is asked now. */
@@ -79,20 +83,15 @@ export class OwnOutcomes {
     if (idOrigin(id) !== ownOrigin()) return;
     this.#wanted += 1;
     this.#timer ??= setInterval(() => this.#review(), review).unref();
-    if (this.#isListening || this.#restsFor > 0) return;
+    if (this.isListening || this.#restsFor > 0) return;
     this.#turn += 1;
     this.#since = Number.POSITIVE_INFINITY;
-    this.#subscription = this.#parts.connection.driver.subscribe(this.#parts.subject, {
-      callback: (error, message) => {
-        if (error === null) this.#parts.onMessage(message);
-        else this.#giveUp();
-      },
-    });
+    this.#feed = this.#parts.open();
   }
 
   /** To be told that the server has answered what was asked in that turn. */
   confirm(turn: number): void {
-    if (turn === this.#turn && this.#isListening) this.#since = Math.min(this.#since, newestIdTime());
+    if (turn === this.#turn && this.isListening) this.#since = Math.min(this.#since, newestIdTime());
   }
 
   /** Whether nothing can have been announced of this task that was not heard. */
@@ -128,6 +127,13 @@ export class OwnOutcomes {
     this.#bytes = 0;
   }
 
+  /** To be told that the subscription is of no use. Rests for a while. */
+  giveUp(): void {
+    this.#restsFor = rest;
+    this.#end();
+    this.#parts.onEnd();
+  }
+
   close(): void {
     this.#stopReviews();
     this.#end();
@@ -148,17 +154,11 @@ export class OwnOutcomes {
     const isIdle = this.#wanted === 0 && !this.#parts.isAwaited();
     this.#inVain = 0;
     this.#wanted = 0;
-    if (isInVain) return this.#giveUp();
+    if (isInVain) return this.giveUp();
     if (this.#restsFor > 0) this.#restsFor -= 1;
     if (!isIdle) return;
     this.#end();
     if (this.#restsFor === 0) this.#stopReviews();
-  }
-
-  #giveUp(): void {
-    this.#restsFor = rest;
-    this.#end();
-    this.#parts.onEnd();
   }
 
   #stopReviews(): void {
@@ -167,9 +167,9 @@ export class OwnOutcomes {
   }
 
   #end(): void {
-    const subscription = this.#subscription;
-    this.#subscription = undefined;
+    const feed = this.#feed;
+    this.#feed = undefined;
     this.interrupt();
-    if (subscription !== undefined && !subscription.isClosed()) subscription.unsubscribe();
+    if (feed?.isOpen()) feed.close();
   }
 }
