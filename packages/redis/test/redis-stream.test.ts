@@ -159,7 +159,7 @@ describe("consumers of the group", () => {
     await consume();
     expect(Object.keys(await consumers())).toEqual(expect.arrayContaining(["idle", "holding"]));
     defineScripts(other, [enrol]);
-    await callScript(other, enrol, { keys: keys.all, args: ["newcomer", 0] });
+    await callScript(other, enrol, { keys: keys.of(enrol), args: ["newcomer", 0] });
     expect(Object.keys(await consumers())).toEqual(["holding"]);
   });
 });

@@ -32,6 +32,12 @@ end
 local function waits(value)
   return redis.call('EXISTS', ready[value]) == 1
 end
+local function waits_beside()
+  return redis.call('EXISTS', ready_high, ready_low) > 0
+end
+local function waits_at_all()
+  return redis.call('EXISTS', ready_high, ready_middle, ready_low) > 0
+end
 local function pop(value, number, keys)
   local popped = redis.call('LPOP', ready[value], number)
   if popped then for _, key in ipairs(popped) do keys[#keys + 1] = key end end

@@ -101,7 +101,7 @@ export class QueueAdmin implements BrokerAdmin {
 
   #run<T>(step: keyof QueueScripts, queue: string, args: readonly Argument[]): Promise<T> {
     const { commands, queues, scripts } = this.#parts;
-    return commands.run(scripts[step], { keys: queues.keysOf(queue).all, args });
+    return commands.run(scripts[step], { keys: queues.keysOf(queue).of(scripts[step]), args });
   }
 
   /** @throws OptionError `OPTION_INVALID`. */

@@ -18,10 +18,11 @@ import { Listeners } from "../listeners.ts";
 import type { RedisQueueOptions } from "../options.ts";
 import { redisPubSub } from "../pubsub/broker.ts";
 import { redisResults } from "../results/backend.ts";
-import type { Argument, Script } from "../script.ts";
+import type { Argument } from "../script.ts";
 import { checkServer } from "../server-check.ts";
 import { redisState } from "../state/store.ts";
 import { QueueAdmin } from "./admin.ts";
+import type { QueueScript } from "./compose-script.ts";
 import { QueueConsumer } from "./consumer.ts";
 import { maxMessageBytes, QueuePublisher } from "./publisher.ts";
 import { Queues } from "./queues.ts";
@@ -122,9 +123,9 @@ export class QueueBroker implements Broker {
     return this.#listeners.add(listener);
   }
 
-  async #runFor(script: Script | undefined, queue: string, args: readonly Argument[]): Promise<void> {
+  async #runFor(script: QueueScript | undefined, queue: string, args: readonly Argument[]): Promise<void> {
     if (script === undefined) return;
-    await this.#commands.run(script, { keys: this.#queues.keysOf(queue).all, args });
+    await this.#commands.run(script, { keys: this.#queues.keysOf(queue).of(script), args });
   }
 
   async #open(): Promise<void> {

@@ -83,7 +83,7 @@ export class QueueConsumer implements Consumer {
     for (const batch of inBatches(deliveries.filter((delivery) => this.#isOwn(delivery)))) {
       const since = monotonicNow();
       const args = [lease, ...batch.flatMap(reference)];
-      const answers = await commands.run<readonly number[]>(scripts.extend, { keys: keys.all, args });
+      const answers = await commands.run<readonly number[]>(scripts.extend, { keys: keys.of(scripts.extend), args });
       batch.forEach((delivery, index) => {
         if (answers[index] === 1) {
           delivery.leaseUntil = since + lease;
@@ -167,6 +167,6 @@ export class QueueConsumer implements Consumer {
 
   #runSettle(step: "acknowledge" | "settle", args: readonly Argument[]): Promise<Buffer> {
     const { commands, keys, scripts, dedupeWindow } = this.#parts;
-    return commands.run(scripts[step], { keys: keys.all, args: [dedupeWindow, ...args] });
+    return commands.run(scripts[step], { keys: keys.of(scripts[step]), args: [dedupeWindow, ...args] });
   }
 }

@@ -1,3 +1,4 @@
+import type { QueueScript } from "./compose-script.ts";
 import type { QueueStorage } from "./storage.ts";
 
 /** What each queue has, however its messages are stored, by the names in the scripts. */
@@ -18,8 +19,9 @@ const sharedNames = {
 
 /** The keys of one queue, all in one slot of a cluster by their hash tag. The README says what each holds. */
 export interface QueueKeys<TName extends string = string> extends Readonly<Record<keyof typeof sharedNames, string>> {
-  /** In the order in which the scripts get them. */
   readonly all: readonly string[];
+  /** Those that a script gets, in its order. */
+  readonly of: (script: Pick<QueueScript, "keyNames">) => readonly string[];
   /** The number of the last request of a consumer that got something. */
   readonly requestOf: (consumer: string) => string;
   /** A key of the storage, by its name in the scripts. */
@@ -40,7 +42,14 @@ export function queueKeys<TName extends string>(
   const own = tagged(tag, names);
   const shared = tagged(tag, sharedNames);
   const requestOf = (consumer: string): string => `${tag}request:${consumer}`;
-  return { ...shared, own, all: [...Object.values<string>(own), ...Object.values(shared)], requestOf };
+  const byName: Readonly<Record<string, string>> = { ...own, ...shared };
+  const known = new Map<readonly string[], readonly string[]>();
+  const keysOf = ({ keyNames }: Pick<QueueScript, "keyNames">): readonly string[] => {
+    const keys = known.get(keyNames) ?? keyNames.map((name) => byName[name] as string);
+    known.set(keyNames, keys);
+    return keys;
+  };
+  return { ...shared, own, all: Object.values(byName), of: keysOf, requestOf };
 }
 
 /** The set of all queues' names. */
@@ -48,18 +57,9 @@ export function registryKey({ prefix }: Pick<QueueStorage, "prefix">, namespace:
   return `${namespace}:${prefix}queues`;
 }
 
-/** Gives the keys their names at the head of every script. */
-export function nameKeys({ names }: Pick<QueueStorage, "names">): string {
-  const lines = [...Object.keys(names), ...Object.keys(sharedNames)].map(
-    (name, index) => `local ${name} = KEYS[${index + 1}]`,
-  );
-  return `${lines.join("\n")}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local taker
--- A write that needs no memory: a script that has begun to write may go on when Redis is full. No id is "".
-local function begin_to_write() redis.call('HDEL', latest, '') end
-`;
+/** What each key is called in the scripts. */
+export function keyNames({ names }: Pick<QueueStorage, "names">): readonly string[] {
+  return [...Object.keys(names), ...Object.keys(sharedNames)];
 }
 
 function tagged<TName extends string>(

@@ -81,7 +81,7 @@ export class QueuePublisher {
       await queues.register(queue, timeLeft());
       const args = [dedupeWindow, maxLength, packList(items), packPlaces(places)];
       const answers = await commands.run<Buffer>(scripts.publish, {
-        keys: queues.keysOf(queue).all,
+        keys: queues.keysOf(queue).of(scripts.publish),
         args,
         limit: timeLeft(),
       });

@@ -1,5 +1,5 @@
-import type { Script } from "../script.ts";
-import { nameKeys } from "./keys.ts";
+import { composeScript, type QueueScript } from "./compose-script.ts";
+import { keyNames } from "./keys.ts";
 import { acknowledge } from "./scripts/acknowledge.ts";
 import { bookkeeping, place } from "./scripts/bookkeeping.ts";
 import { depth } from "./scripts/depth.ts";
@@ -9,6 +9,7 @@ import { publish } from "./scripts/publish.ts";
 import { read } from "./scripts/read.ts";
 import { remove } from "./scripts/remove.ts";
 import { settle } from "./scripts/settle.ts";
+import { surroundings } from "./scripts/surroundings.ts";
 import { take } from "./scripts/take.ts";
 import { tombstones } from "./scripts/tombstones.ts";
 import type { QueueStorage } from "./storage.ts";
@@ -16,14 +17,13 @@ import type { QueueStorage } from "./storage.ts";
 const steps = { publish, take, acknowledge, settle, extend, page, read, remove, depth } as const;
 
 /** The steps of a queue, each a script. */
-export type QueueScripts = Readonly<Record<keyof typeof steps, Script>>;
+export type QueueScripts = Readonly<Record<keyof typeof steps, QueueScript>>;
 
 export function queueScripts(storage: QueueStorage): QueueScripts {
-  const head = [nameKeys(storage), storage.lua, tombstones, bookkeeping, place].join("");
-  const scripts = Object.entries(steps).map(([name, lua]) => [
-    name,
-    { name: scriptName(storage, name), lua: head + lua },
-  ]);
+  const shared = [surroundings, storage.lua, tombstones, bookkeeping, place].join("");
+  const scripts = Object.entries(steps).map(([step, body]) => {
+    return [step, composeScript({ name: scriptName(storage, step), keyNames: keyNames(storage), shared, body })];
+  });
   return Object.fromEntries(scripts) as QueueScripts;
 }
 

@@ -1,4 +1,4 @@
-import type { Script } from "../script.ts";
+import type { QueueScript } from "./compose-script.ts";
 
 /**
  * Where the messages of a queue lie: in lists, or in streams. All else of a queue, who holds what and until when, delays,
@@ -14,7 +14,7 @@ import type { Script } from "../script.ts";
  * - `enter_later(key, value, bytes)`: keeps a message that is delayed.
  * - `ripen(keys)`: puts delayed messages at the back of their bands.
  * - `hand_back(key)`: puts a message that nobody holds any more at the front of its band.
- * - `waits(value)`: whether a message waits in the band.
+ * - `waits(value)`: whether a message waits in the band; `waits_beside()`: in another than the middle one; `waits_at_all()`: in any.
  * - `pop(value, number, keys)`: takes so many messages at most from the front of the band, and appends their keys.
  * - `waiting()`: how many wait in all bands.
  * - `frames(keys)`: the bytes of each, or false.
@@ -37,9 +37,9 @@ export interface QueueStorage {
   /** What a position of `page_of_ready` looks like. */
   readonly position: RegExp;
   /** Run when a consumer begins. ARGV: its name, and milliseconds after which another that holds nothing may be forgotten. */
-  readonly enrol?: Script;
+  readonly enrol?: QueueScript;
   /** Run when a consumer has ended. ARGV: its name. */
-  readonly leave?: Script;
+  readonly leave?: QueueScript;
   /** A name for a consumer that was never used before; without spaces. */
   readonly nameConsumer: () => string;
 }

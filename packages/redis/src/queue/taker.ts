@@ -111,9 +111,9 @@ export class Taker {
   }
 
   #call({ number, max, isLast }: Request): ScriptCall {
-    const { keys, lease, id, dedupeWindow } = this.#parts;
+    const { keys, scripts, lease, id, dedupeWindow } = this.#parts;
     return {
-      keys: [...keys.all, keys.requestOf(id)],
+      keys: [...keys.of(scripts.take), keys.requestOf(id)],
       args: [max, lease, id, number, dedupeWindow, isLast ? 1 : 0],
     };
   }

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { nameKeys } from "../queue/keys.ts";
+import { composeScript } from "../queue/compose-script.ts";
+import { keyNames } from "../queue/keys.ts";
+import { surroundings } from "../queue/scripts/surroundings.ts";
 import type { QueueStorage } from "../queue/storage.ts";
-import type { Script } from "../script.ts";
 import { entries, group } from "./lua/entries.ts";
 import { looking } from "./lua/looking.ts";
 import { taking } from "./lua/taking.ts";
@@ -21,12 +22,13 @@ const place = {
   },
 } as const;
 
-const head = `${nameKeys(place)}${entries}${taking}`;
+const common = { keyNames: keyNames(place), shared: [surroundings, entries, taking].join("") };
 
 /** ARGV: consumer, longest idle time. Makes the groups, and forgets consumers of others that are gone. */
-export const enrol: Script = {
+export const enrol = composeScript({
+  ...common,
   name: "taskferry-redis-stream-enrol",
-  lua: `${head}
+  body: `
 begin_to_write()
 for value = 0, 2 do
   local made = redis.pcall('XGROUP', 'CREATE', stream[value], '${group}', '0', 'MKSTREAM')
@@ -39,17 +41,18 @@ for value = 0, 2 do
     end
   end
 end`,
-};
+});
 
 /** ARGV: consumer. Forgets it, unless it still holds something: that goes to others when its lease ends. */
-const leave: Script = {
+const leave = composeScript({
+  ...common,
   name: "taskferry-redis-stream-leave",
-  lua: `${head}
+  body: `
 for value = 0, 2 do
   local pending = redis.pcall('XPENDING', stream[value], '${group}', '-', '+', 1, ARGV[1])
   if not pending.err and #pending == 0 then redis.call('XGROUP', 'DELCONSUMER', stream[value], '${group}', ARGV[1]) end
 end`,
-};
+});
 
 export const streamStorage = {
   ...place,

@@ -37,8 +37,8 @@ end
 if #mine > 0 then
   drop(mine)
   redis.call('ZREM', lease, unpack(mine))
-  if redis.call('EXISTS', count) == 1 then redis.call('HDEL', count, unpack(mine)) end
-  if redis.call('EXISTS', latest) == 1 then
+  if redis.call('EXISTS', count, latest) > 0 then
+    redis.call('HDEL', count, unpack(mine))
     for i = 1, #mine do forget_latest(mine[i]) end
   end
   redis.call('HSET', done, unpack(stones))

@@ -1,19 +1,29 @@
+/** When the first of a set is due; what is known of it is not asked again. */
+const looks = `
+local first = {}
+local function look_at(set)
+  first[set] = tonumber(redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2])
+end
+`;
+
 /** Moves due delayed messages to the back, and messages whose lease has ended to the front, of their band. */
 const promote = `
 local function promote()
-  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)
-  if #due > 0 then
+  if first[delayed] and first[delayed] <= now then
+    local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)
     redis.call('ZREM', delayed, unpack(due))
     ripen(due)
+    look_at(delayed)
   end
-  local ended = redis.call('ZRANGEBYSCORE', lease, '-inf', now, 'LIMIT', 0, 500)
-  if #ended > 0 then
+  if first[lease] and first[lease] <= now then
+    local ended = redis.call('ZRANGEBYSCORE', lease, '-inf', now, 'LIMIT', 0, 500)
     redis.call('ZREM', lease, unpack(ended))
     disown(ended)
     for i = #ended, 1, -1 do
       redis.call('HINCRBY', count, ended[i], 1)
       hand_back(ended[i])
     end
+    look_at(lease)
   end
 end
 `;
@@ -22,13 +32,14 @@ end
 const choose = `
 local function choose(max)
   local keys = {}
-  local low, middle, high = waits(0), waits(1), waits(2)
-  if not high and not low then
-    if middle then pop(1, max, keys) end
+  if not waits_beside() then
+    if waits(1) then pop(1, max, keys) end
     return keys
   end
+  local low, middle, high = waits(0), waits(1), waits(2)
   local lower, round = 0, 0
   if high and (middle or low) or middle and low then
+    begin_to_write()
     local before = redis.call('INCRBY', turn, max) - max
     round = math.floor((before + max) / 8)
     lower = round - math.floor(before / 8)
@@ -57,17 +68,19 @@ end
  * first reply may have been lost, and it may come when that lease is nearly over. A request that arrives when a later one
  * has been answered, from a connection given up since, gets nothing.
  */
-export const take = `${promote}${choose}
-begin_to_write()
-rotate(tonumber(ARGV[5]))
+export const take = `${looks}${promote}${choose}
 local request = KEYS[#KEYS]
 local token = ARGV[3] .. ' ' .. ARGV[4]
 local keys = {}
+local deadline = now + tonumber(ARGV[2])
 -- As text: Redis would write out the same number for each message, digit by digit.
-local deadline = string.format('%d', now + tonumber(ARGV[2]))
+local written = string.format('%d', deadline)
+local max, asked, is_last = tonumber(ARGV[1]), tonumber(ARGV[4]), ARGV[6] == '1'
 local answered = tonumber(redis.call('GET', request) or '0')
-local asked = tonumber(ARGV[4])
 taker = ARGV[3]
+look_at(delayed)
+look_at(lease)
+if is_last or asked <= answered then begin_to_write() end
 if asked == answered then
   local from = 0
   repeat
@@ -78,33 +91,30 @@ if asked == answered then
     end
     from = from + #all
   until #all == 0
-  for _, key in ipairs(keys) do redis.call('ZADD', lease, deadline, key) end
+  for _, key in ipairs(keys) do redis.call('ZADD', lease, written, key) end
+  look_at(lease)
 elseif asked > answered then
   promote()
-  keys = choose(tonumber(ARGV[1]))
+  if max > 0 then keys = choose(max) end
   if #keys > 0 then
     local leases = {}
-    for i = 1, #keys do leases[i * 2 - 1], leases[i * 2] = deadline, keys[i] end
+    for i = 1, #keys do leases[i * 2 - 1], leases[i * 2] = written, keys[i] end
     redis.call('ZADD', lease, unpack(leases))
     own(keys, token)
+    first[lease] = math.min(first[lease] or deadline, deadline)
   end
-  if #keys > 0 or ARGV[6] == '1' then
+  if #keys > 0 or is_last then
     -- It is of use for as long as a request may come again; a consumer that is gone leaves nothing for ever.
     redis.call('SET', request, ARGV[4], 'PX', ARGV[2] + 60000)
   end
 end
+if #keys == 0 then rotate(tonumber(ARGV[5])) end
 local next = 0
-if waits(2) or waits(1) or waits(0) then
+if waits_at_all() then
   wake()
 else
-  next = -1
-  for _, set in ipairs({ delayed, lease }) do
-    local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-    if #first > 0 then
-      local left = math.max(1, tonumber(first[2]) - now)
-      if next < 0 or left < next then next = left end
-    end
-  end
+  local soonest = math.min(first[delayed] or math.huge, first[lease] or math.huge)
+  next = soonest == math.huge and -1 or math.max(1, soonest - now)
 end
 if #keys == 0 then return { '', keys, next, now } end
 local bytes = frames(keys)

@@ -27,6 +27,8 @@ local function waits(value)
   if redis.call('EXISTS', returned[value]) == 1 then return true end
   return #redis.call('XRANGE', stream[value], '(' .. last_given(value), '+', 'COUNT', 1) > 0
 end
+local function waits_beside() return waits(2) or waits(0) end
+local function waits_at_all() return waits(2) or waits(1) or waits(0) end
 local function hand_back(key)
   local value, id = place_of(key)
   redis.call('LPUSH', returned[value], key)
