@@ -4,7 +4,7 @@ const coreFiles = (names) => `${core}(${names})\\.ts$`;
 const coreFolders = (names) => `${core}(${names})/`;
 
 /** Facts and values that everything else builds on. */
-const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|frame|familiar-lines|turnover|state-value|state-segment)\\.ts$|timing/)`;
+const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|frame|familiar-lines|turnover|own-outcomes|state-value|state-segment)\\.ts$|timing/)`;
 const events = coreFiles("events");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What both sides share: importing it opens no connection and starts nothing. */
