@@ -149,6 +149,9 @@ export interface Consumer extends AsyncDisposable {
    */
   settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]>;
 
+  /** Calls of `settle` that may be under way at once. While so many are, settlements gather for the next. Default 2. */
+  readonly settlesAtOnce?: number;
+
   /** Takes no more: ends the subscription and hands back what was fetched but not taken. `extend` and `settle` go on. */
   stop(): Promise<void>;
 

@@ -32,6 +32,7 @@ export function readDialling(options: RabbitmqConnectionOptions): Dialling {
 export async function dial({ url, timeout, socket }: Dialling): Promise<ChannelModel> {
   const model = await connect(url, { keepAlive: true, ...socket, noDelay: true, timeout });
   writeTogether(socketOf(model));
+  writeSoon(model);
   return model;
 }
 
@@ -50,6 +51,31 @@ function writeTogether(socket: Socket): void {
     }
     return write(...parts);
   };
+}
+
+/**
+ * The driver lets what it sends wait for an immediate, and so for all that is coming in: a server that has sent as much as it
+ * may would learn only after that what of it is acknowledged.
+ */
+function writeSoon(model: ChannelModel): void {
+  const { muxer } = model.connection as unknown as { readonly muxer: Muxer };
+  // Another version of the driver may have another way; then its own pace will do.
+  if (typeof muxer?._scheduleRead !== "function" || typeof muxer._readIncoming !== "function") return;
+  let isScheduled = false;
+  muxer._scheduleRead = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    process.nextTick(() => {
+      isScheduled = false;
+      muxer._readIncoming();
+    });
+  };
+}
+
+/** What the driver has, and does not name in its types. */
+interface Muxer {
+  _scheduleRead: () => void;
+  readonly _readIncoming: () => void;
 }
 
 /** The driver does not name its socket in its types. */

@@ -32,7 +32,7 @@ export function createSettler({ consumer, limit, isWanted, onError }: SettlerPar
     await persist(settleOpen, { limit, isWanted }).catch(onError);
     return settlements.map((_, index) => (answers[index] === "settled" ? "settled" : "lost"));
   };
-  const batcher = createBatcher({ run: settleAll, maxItems: 500, maxInFlight: 2 });
+  const batcher = createBatcher({ run: settleAll, maxItems: 500, maxInFlight: consumer.settlesAtOnce ?? 2 });
   return {
     settle: batcher.add,
     settleThen: (settlement, onSettled) => batcher.push(settlement, onSettled, raise),

@@ -44,6 +44,8 @@ const suspicious = 3;
 const longestFarewell = 1_000;
 
 export class RabbitmqConsumer implements Consumer {
+  /** Many: an answer comes behind all that the server is sending, and the acknowledgements meanwhile are gathered here. */
+  readonly settlesAtOnce = 64;
   readonly #parts: ConsumerParts;
   readonly #turns = new Turns();
   readonly #picker = new Picker(this.#turns);

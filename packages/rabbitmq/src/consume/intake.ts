@@ -37,6 +37,9 @@ interface Subscription {
   outstanding: number;
 }
 
+/** Acknowledgements that wait for more to go with them, at most: each is a step of its own for a quorum queue. */
+const mostGathered = 128;
+
 /** One channel of a consumer: what comes in on it, and what is acknowledged there and nowhere else. */
 export class Intake {
   isAlive = true;
@@ -48,6 +51,8 @@ export class Intake {
   readonly #waiting: Readonly<Record<Band, Held[]>> = { 0: [], 1: [], 2: [] };
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #lastArrival: Record<Band, number> = { 0: 0, 1: 0, 2: 0 };
+  /** Not acknowledged yet. */
+  #ended: Held[] = [];
   #nextTag = 1;
   #prefetch = 1;
   #confirming: Promise<void> | undefined;
@@ -156,24 +161,14 @@ export class Intake {
     return true;
   }
 
-  /** Acknowledges these. All up to the last of a completed beginning in one, the others one by one. */
+  /** Acknowledges these: with the next {@link confirm}, or as soon as there are many. */
   ack(ended: readonly Held[]): void {
     if (!this.isAlive) return;
-    for (const held of ended) held.isEnded = true;
-    let last: ConsumeMessage | undefined;
-    let count = 0;
-    for (let held = this.#open.oldest; held?.isEnded; held = this.#open.oldest) {
-      this.#forget(held);
-      last = held.raw;
-      count += 1;
-    }
-    if (last !== undefined) this.#channel.ack(last, count > 1);
-    if (count === ended.length) return;
     for (const held of ended) {
-      if (this.#open.get(held.raw.fields.deliveryTag) === undefined) continue;
-      this.#forget(held);
-      this.#channel.ack(held.raw);
+      held.isEnded = true;
+      this.#ended.push(held);
     }
+    if (this.#ended.length >= mostGathered) this.#acknowledge();
   }
 
   /** Puts it back into its queue; the server counts that. */
@@ -198,7 +193,29 @@ export class Intake {
     return this.#confirmingNext;
   }
 
+  /** All up to the last of a completed beginning in one, the others one by one. */
+  #acknowledge(): void {
+    const ended = this.#ended;
+    if (ended.length === 0 || !this.isAlive) return;
+    this.#ended = [];
+    let last: ConsumeMessage | undefined;
+    let count = 0;
+    for (let held = this.#open.oldest; held?.isEnded; held = this.#open.oldest) {
+      this.#forget(held);
+      last = held.raw;
+      count += 1;
+    }
+    if (last !== undefined) this.#channel.ack(last, count > 1);
+    if (count === ended.length) return;
+    for (const held of ended) {
+      if (this.#open.get(held.raw.fields.deliveryTag) === undefined) continue;
+      this.#forget(held);
+      this.#channel.ack(held.raw);
+    }
+  }
+
   async #askForConfirm(): Promise<void> {
+    this.#acknowledge();
     const asking = this.#parts.link
       .answer(this.#channel.prefetch(this.#prefetch), "acknowledgements")
       .then(() => undefined);
@@ -212,6 +229,7 @@ export class Intake {
 
   async close(): Promise<void> {
     if (!this.isAlive) return;
+    this.#acknowledge();
     this.isAlive = false;
     await this.#parts.link.answer(this.#channel.close(), "the end of a channel").catch(() => undefined);
   }
@@ -253,6 +271,7 @@ export class Intake {
     const wasAlive = this.isAlive;
     this.isAlive = false;
     this.#open.clear();
+    this.#ended = [];
     this.takeBuffered();
     this.#subscriptions.clear();
     if (wasAlive) this.#parts.onLost(this.#error);
