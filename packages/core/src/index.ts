@@ -256,6 +256,6 @@ export {
   ValidationError,
 } from "./errors.ts";
 export { idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
-export type { OutcomeFeed, OwnOutcomesParts } from "./own-outcomes.ts";
+export type { Hearing, OutcomeFeed, OwnOutcomesParts } from "./own-outcomes.ts";
 export { OwnOutcomes } from "./own-outcomes.ts";
 export { TurnoverMap, TurnoverSet } from "./turnover.ts";

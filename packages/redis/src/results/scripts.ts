@@ -2,8 +2,9 @@ import type { Script } from "../script.ts";
 
 /**
  * KEYS: one for each outcome, which ends with its id. ARGV: what the channels of ids begin with, and those of processes ("":
- * there are none), packed run, time to live and value of each; an id ends with its process, and a value begins with its run and a line feed. The first of a run wins, a higher run replaces. Answers "" for what won,
- * else the value that stands; nothing when all won.
+ * there are none), packed run, time to live and value of each; an id ends with its process, and a value begins with its run
+ * and a line feed. The first of a run wins, a higher run replaces. Answers "" for what won, else the value that stands;
+ * nothing when all won.
  */
 export const store: Script = {
   name: "taskferryResultsStore",

@@ -121,7 +121,7 @@ export class WaitingRoom {
     if (this.#parts.ownChannel !== undefined) this.#own.want(id);
     const heard = this.#own.recall(id);
     if (heard !== undefined) waiter.offer(heard);
-    if (this.#own.covers(id)) return;
+    if (this.#own.covers(id) || !this.#waits.has(id)) return;
     if (others === undefined) this.#listen(id);
     else void this.#look(id);
   }
