@@ -1,6 +1,7 @@
 // Adds up the JSON reports that vitest writes into `.reports` of each package.
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { root } from "./steps.mjs";
 import { workspace } from "./workspace.mjs";
 
@@ -37,5 +38,11 @@ function failuresOf({ name, status, message, assertionResults }) {
   const file = relative(root, name);
   const failed = assertionResults.filter((test) => test.status === "failed");
   if (failed.length === 0 && status === "failed") return [`${file}: ${message.split("\n")[0]}`];
-  return failed.map((test) => `${file}: ${test.fullName}`);
+  return failed.map(({ fullName, failureMessages }) => `${file}: ${fullName}${reasonOf(failureMessages)}`);
+}
+
+/** Where only the end of the output is kept, this is all that is left of what happened. */
+function reasonOf([first = ""]) {
+  const [line] = stripVTControlCharacters(first).split("\n");
+  return line === "" ? "" : ` (${line.slice(0, 300)})`;
 }
