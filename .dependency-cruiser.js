@@ -4,9 +4,11 @@ const coreFiles = (names) => `${core}(${names})\\.ts$`;
 const coreFolders = (names) => `${core}(${names})/`;
 
 /** Facts and values that everything else builds on. */
-const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|frame|familiar-lines|turnover|own-outcomes|state-value|state-segment)\\.ts$|timing/)`;
+const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lifecycle|id|root|error-record|batcher|clock|load-module|plain-text|frame|familiar-lines|turnover|state-value|state-segment)\\.ts$|timing/)`;
 const events = coreFiles("events");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
+/** What implementations of the contracts have in common. */
+const implementations = coreFiles("own-outcomes|outcome-waits|state-watch");
 /** What both sides share: importing it opens no connection and starts nothing. */
 const tasks = coreFiles(
   "task|callable-task|task-options|limit|unique|handler|schedule|schema|provider|provider-graph|provider-scope|provider-value",
@@ -57,6 +59,11 @@ const coreRules = [
     from: { path: contracts },
     to: { path: [contracts, events], dependencyTypesNot: ["type-only"] },
   },
+  only("core-implementations", {
+    from: implementations,
+    allowed: [leaf, contracts, implementations],
+    comment: "What implementations have in common knows no more than they do.",
+  }),
   only("core-task", {
     from: tasks,
     allowed: [leaf, tasks, contracts],
@@ -71,7 +78,7 @@ const coreRules = [
   },
   only("core-memory", {
     from: memory,
-    allowed: [leaf, contracts, memory],
+    allowed: [leaf, contracts, implementations, memory],
     comment: "The memory broker proves that the contracts suffice.",
   }),
   only("core-protection", {
@@ -132,7 +139,7 @@ const coreRules = [
     from: {},
     to: {
       path: `${core}[^/]+\\.ts$`,
-      pathNot: [leaf, contracts, tasks, joints, ...client, ...worker, ...above, coreFiles("index")],
+      pathNot: [leaf, contracts, implementations, tasks, joints, ...client, ...worker, ...above, coreFiles("index")],
     },
   },
   {

@@ -43,6 +43,7 @@ function failuresOf({ name, status, message, assertionResults }) {
 
 /** Where only the end of the output is kept, this is all that is left of what happened. */
 function reasonOf([first = ""]) {
-  const [line] = stripVTControlCharacters(first).split("\n");
+  // What vitest writes of a test that ran out of time.
+  const [line] = stripVTControlCharacters(first).replace("Error: STACK_TRACE_ERROR", "Test timed out").split("\n");
   return line === "" ? "" : ` (${line.slice(0, 300)})`;
 }

@@ -255,7 +255,10 @@ export {
   UnsupportedCapabilityError,
   ValidationError,
 } from "./errors.ts";
-export { idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
+export { createId, idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
+export { OutcomeWaits } from "./outcome-waits.ts";
 export type { Hearing, OutcomeFeed, OwnOutcomesParts } from "./own-outcomes.ts";
 export { OwnOutcomes } from "./own-outcomes.ts";
+export type { AnnouncedChange, StateWatchParts } from "./state-watch.ts";
+export { StateWatch } from "./state-watch.ts";
 export { TurnoverMap, TurnoverSet } from "./turnover.ts";

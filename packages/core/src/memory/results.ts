@@ -1,9 +1,9 @@
 import { ClosedError } from "../errors.ts";
 import { countedLifecycle } from "../lifecycle.ts";
 import type { StoredOutcome } from "../outcome.ts";
-import type { ResultBackend, WaitOptions } from "../result-backend.ts";
+import { OutcomeWaits } from "../outcome-waits.ts";
+import type { ResultBackend } from "../result-backend.ts";
 import type { StateStore } from "../state-store.ts";
-import { TurnoverMap } from "../turnover.ts";
 import { Expiries } from "./expiries.ts";
 import type { HeapItem } from "./heap.ts";
 import { createKeepAlive } from "./keep-alive.ts";
@@ -18,22 +18,17 @@ interface Kept extends HeapItem {
   readonly outcome: StoredOutcome;
 }
 
-interface Waiter {
-  readonly run: number;
-  readonly resolve: (outcome: StoredOutcome) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 /** A result backend in the memory of this process. One value is one server; outcomes outlive `close()`. */
 export function memoryResults(): MemoryResults {
   const kept = new Map<string, Kept>();
   const expiries = new Expiries<Kept>(({ outcome }) => kept.delete(outcome.id));
-  const waiters = createWaiters();
+  const keepAlive = createKeepAlive();
+  const waits = new OutcomeWaits(() => keepAlive.end());
   let state: StateStore | undefined;
 
-  const lifecycle = countedLifecycle({ open: async () => undefined, shut: async () => waiters.end() });
+  const lifecycle = countedLifecycle({ open: async () => undefined, shut: async () => waits.fail(closed()) });
   const begin = (): void => {
-    if (!lifecycle.isOpen()) throw new ClosedError("The memory result backend");
+    if (!lifecycle.isOpen()) throw closed();
     expiries.sweep();
   };
   const storeOne = (outcome: StoredOutcome): StoredOutcome => {
@@ -43,7 +38,7 @@ export function memoryResults(): MemoryResults {
     const winner: Kept = { outcome: copyOutcome(outcome), due: 0, heapIndex: -1 };
     kept.set(outcome.id, winner);
     expiries.set(winner, outcome.ttl);
-    waiters.tell(winner.outcome);
+    waits.offer(outcome.id, winner.outcome);
     return outcome;
   };
   const deleteOne = (id: string): number => {
@@ -77,7 +72,8 @@ export function memoryResults(): MemoryResults {
       options.signal.throwIfAborted();
       const standing = kept.get(id);
       if (standing !== undefined && standing.outcome.run >= (options.run ?? 0)) return copyOutcome(standing.outcome);
-      return waiters.add(id, options);
+      if (!waits.has(id)) keepAlive.begin();
+      return copyOutcome(await waits.add(id, options));
     },
     delete: async (ids) => {
       begin();
@@ -90,46 +86,8 @@ export function memoryResults(): MemoryResults {
   };
 }
 
-function createWaiters() {
-  const byId = new TurnoverMap<string, Set<Waiter>>();
-  const keepAlive = createKeepAlive();
-
-  const add = (id: string, { signal, run = 0 }: WaitOptions): Promise<StoredOutcome> =>
-    new Promise((resolve, reject) => {
-      const leave = (): void => {
-        signal.removeEventListener("abort", onAbort);
-        const others = byId.get(id);
-        others?.delete(waiter);
-        if (others?.size === 0) byId.delete(id);
-        keepAlive.end();
-      };
-      const onAbort = (): void => waiter.reject(signal.reason);
-      const waiter: Waiter = {
-        run,
-        resolve: (outcome) => {
-          leave();
-          resolve(outcome);
-        },
-        reject: (reason) => {
-          leave();
-          reject(reason);
-        },
-      };
-      signal.addEventListener("abort", onAbort);
-      keepAlive.begin();
-      byId.set(id, (byId.get(id) ?? new Set()).add(waiter));
-    });
-  const tell = (outcome: StoredOutcome): void => {
-    for (const waiter of byId.get(outcome.id) ?? []) {
-      if (waiter.run <= outcome.run) waiter.resolve(copyOutcome(outcome));
-    }
-  };
-  const end = (): void => {
-    for (const waiter of [...byId.values()].flatMap((set) => [...set])) {
-      waiter.reject(new ClosedError("The memory result backend"));
-    }
-  };
-  return { add, tell, end };
+function closed(): ClosedError {
+  return new ClosedError("The memory result backend");
 }
 
 function copyOutcome(outcome: StoredOutcome): StoredOutcome {

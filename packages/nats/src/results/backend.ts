@@ -111,9 +111,9 @@ class NatsResults implements ResultBackend {
     return stored.map((one) => standing(one, this.#clock.now()));
   }
 
-  async wait(id: string, { signal, run = 0 }: WaitOptions): Promise<StoredOutcome> {
+  async wait(id: string, options: WaitOptions): Promise<StoredOutcome> {
     if (this.#room === undefined) throw closed();
-    return this.#room.wait(id, (outcome) => outcome.run >= run, signal);
+    return this.#room.wait(id, options);
   }
 
   async delete(ids: readonly string[]): Promise<number> {

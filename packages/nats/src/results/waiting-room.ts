@@ -1,5 +1,12 @@
 import type { Subscription } from "@nats-io/transport-node";
-import { type OutcomeFeed, OwnOutcomes, type StoredOutcome, TurnoverMap } from "@taskferry/core";
+import {
+  type OutcomeFeed,
+  OutcomeWaits,
+  OwnOutcomes,
+  type StoredOutcome,
+  TurnoverMap,
+  type WaitOptions,
+} from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { ownIdOf, tryFromValue } from "./outcome-values.ts";
 
@@ -11,18 +18,6 @@ export interface WaitingRoomParts {
   readonly ownSubject: string;
   /** Reads the outcomes that stand. */
   readonly read: (ids: readonly string[]) => Promise<readonly (StoredOutcome | undefined)[]>;
-}
-
-interface Waiter {
-  readonly offer: (outcome: StoredOutcome) => void;
-  readonly fail: (reason: unknown) => void;
-}
-
-/** Those who wait for one id, and the subscription they share. */
-interface Wait {
-  readonly waiters: Set<Waiter>;
-  /** Absent until the first look, and where it is one of this process's own. */
-  subscription: Subscription | undefined;
 }
 
 /** Milliseconds between looks by the clock. */
@@ -39,7 +34,9 @@ const mostEnding = 1_000;
 export class WaitingRoom {
   readonly #parts: WaitingRoomParts;
   readonly #own: OwnOutcomes;
-  readonly #waits = new TurnoverMap<string, Wait>();
+  readonly #waits = new OutcomeWaits((id) => this.#leave(id));
+  /** Absent until the first look, and of what is this process's own. */
+  readonly #subscriptions = new TurnoverMap<string, Subscription>();
   #toLook = new Set<string>();
   #ending: Subscription[] = [];
   #endTimer: NodeJS.Timeout | undefined;
@@ -54,28 +51,10 @@ export class WaitingRoom {
     });
   }
 
-  /** Resolves with the first outcome of `id` that `accepts`. Rejects with `signal.reason`. */
-  wait(id: string, accepts: (outcome: StoredOutcome) => boolean, signal: AbortSignal): Promise<StoredOutcome> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => end(() => reject(signal.reason));
-      const end = (answer: () => void): void => {
-        signal.removeEventListener("abort", onAbort);
-        this.#leave(id, waiter);
-        answer();
-      };
-      const waiter: Waiter = {
-        offer: (outcome) => {
-          if (accepts(outcome)) end(() => resolve(outcome));
-        },
-        fail: (reason) => end(() => reject(reason)),
-      };
-      if (signal.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#enter(id, waiter);
-    });
+  wait(id: string, options: WaitOptions): Promise<StoredOutcome> {
+    const waiting = this.#waits.add(id, options);
+    if (this.#waits.has(id)) this.#find(id);
+    return waiting;
   }
 
   /** To be told when the connection is there again: what was announced meanwhile was not heard. */
@@ -90,27 +69,23 @@ export class WaitingRoom {
   }
 
   close(reason: unknown): void {
-    for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
+    this.#waits.fail(reason);
     this.#endAll();
     this.#own.close();
   }
 
-  #enter(id: string, waiter: Waiter): void {
+  #find(id: string): void {
     this.#poll ??= setInterval(() => this.#lookAtAll(), pollInterval);
-    const others = this.#waits.get(id);
-    if (others === undefined) this.#waits.set(id, { waiters: new Set([waiter]), subscription: undefined });
-    else others.waiters.add(waiter);
     this.#own.want(id);
     const heard = this.#own.recall(id);
-    if (heard !== undefined) waiter.offer(heard);
+    if (heard !== undefined) this.#waits.offer(id, heard);
     if (!this.#own.covers(id)) this.#look(id);
   }
 
-  #leave(id: string, waiter: Waiter): void {
-    const wait = this.#waits.get(id);
-    if (wait === undefined || !wait.waiters.delete(waiter) || wait.waiters.size > 0) return;
-    this.#waits.delete(id);
-    if (wait.subscription !== undefined) this.#endLater(wait.subscription);
+  #leave(id: string): void {
+    const subscription = this.#subscriptions.get(id);
+    this.#subscriptions.delete(id);
+    if (subscription !== undefined) this.#endLater(subscription);
     if (this.#waits.size > 0) return;
     clearInterval(this.#poll);
     this.#poll = undefined;
@@ -150,23 +125,19 @@ export class WaitingRoom {
   #hear(id: string, value: Uint8Array): void {
     const outcome = tryFromValue(value);
     if (outcome === undefined) this.#look(id);
-    else this.#offer(id, outcome);
+    else this.#waits.offer(id, outcome);
   }
 
   #hearOwn(id: string, value: Uint8Array): void {
     const wasAwaited = this.#waits.has(id);
     const outcome = tryFromValue(value);
     if (outcome === undefined) return this.#look(id);
-    this.#offer(id, outcome);
+    this.#waits.offer(id, outcome);
     this.#own.keep(outcome, { bytes: bytesOf(outcome), wasAwaited });
   }
 
-  #offer(id: string, outcome: StoredOutcome): void {
-    for (const waiter of [...(this.#waits.get(id)?.waiters ?? [])]) waiter.offer(outcome);
-  }
-
   #lookAtAll(): void {
-    for (const id of this.#waits.keys()) this.#look(id);
+    for (const id of this.#waits.ids()) this.#look(id);
   }
 
   /** Looks of the same moment go together. What fails is tried again by the clock, and after the next reconnect. */
@@ -184,8 +155,7 @@ export class WaitingRoom {
     this.#toLook = new Set();
     this.#endAll();
     for (const id of ids) {
-      const wait = this.#waits.get(id) as Wait;
-      if (!this.#own.hears(id)) wait.subscription ??= this.#subscribe(id);
+      if (!this.#own.hears(id) && !this.#subscriptions.has(id)) this.#subscriptions.set(id, this.#subscribe(id));
     }
     const { turn } = this.#own;
     for (let start = 0; start < ids.length; start += largestLook) {
@@ -195,7 +165,7 @@ export class WaitingRoom {
       batch.forEach((id, index) => {
         const outcome = outcomes[index];
         if (outcome === undefined) return;
-        this.#offer(id, outcome);
+        this.#waits.offer(id, outcome);
         if (this.#own.hears(id)) this.#own.keep(outcome, { bytes: bytesOf(outcome), wasAwaited: true });
       });
     }

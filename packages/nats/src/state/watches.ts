@@ -1,11 +1,17 @@
 import type { Subscription } from "@nats-io/transport-node";
-import type { StateChange, StateEntry, StateKey, StatePage } from "@taskferry/core";
+import {
+  type AnnouncedChange,
+  type StateChange,
+  type StateEntry,
+  type StateKey,
+  type StatePage,
+  StateWatch,
+} from "@taskferry/core";
 import type { Bucket } from "../bucket/bucket.ts";
 import type { ServerClock } from "../clock.ts";
 import type { Connection } from "../connection.ts";
-import { type NamedChange, readChange } from "./change.ts";
+import { readChange } from "./change.ts";
 import { keyOf, subjectKey, subjectPrefix } from "./keys.ts";
-import { Watch } from "./watch.ts";
 
 export interface StateWatchesParts {
   readonly connection: Connection;
@@ -35,7 +41,7 @@ interface Watched {
 /** All watches of a store. */
 export class StateWatches {
   readonly #parts: StateWatchesParts;
-  readonly #watches = new Map<Watch, Watched>();
+  readonly #watches = new Map<StateWatch, Watched>();
   #check: NodeJS.Timeout | undefined;
 
   constructor(parts: StateWatchesParts) {
@@ -44,7 +50,7 @@ export class StateWatches {
 
   watch(prefix: StateKey, signal: AbortSignal): AsyncIterable<StateChange> {
     const watched: Watched = { prefix, subscriptions: [], heard: 0, expected: 0 };
-    const watch: Watch = new Watch({
+    const watch: StateWatch = new StateWatch({
       signal,
       subscribe: () => this.#subscribe(watched, (change) => watch.offer(change)),
       snapshot: () => this.#snapshot(watched),
@@ -66,7 +72,7 @@ export class StateWatches {
     this.#check = undefined;
   }
 
-  #leave(watch: Watch): void {
+  #leave(watch: StateWatch): void {
     for (const subscription of this.#watches.get(watch)?.subscriptions ?? []) {
       if (!subscription.isClosed()) subscription.unsubscribe();
     }
@@ -77,7 +83,7 @@ export class StateWatches {
   }
 
   /** What is sent over this connection afterwards is done by the server afterwards. */
-  async #subscribe(watched: Watched, offer: (change: NamedChange) => void): Promise<void> {
+  async #subscribe(watched: Watched, offer: (change: AnnouncedChange) => void): Promise<void> {
     const { connection, clock, announced } = this.#parts;
     if (!(await connection.whenConnected(connection.timeout))) throw connection.unavailable("there is no connection");
     if (watched.subscriptions.length > 0) return;

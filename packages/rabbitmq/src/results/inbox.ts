@@ -1,9 +1,4 @@
-import { monotonicNow, type StoredOutcome, TurnoverMap, type WaitOptions } from "@taskferry/core";
-
-interface Waiter {
-  readonly offer: (outcome: StoredOutcome) => void;
-  readonly fail: (reason: unknown) => void;
-}
+import { monotonicNow, OutcomeWaits, type StoredOutcome, TurnoverMap, type WaitOptions } from "@taskferry/core";
 
 interface Kept {
   readonly outcome: StoredOutcome;
@@ -18,7 +13,7 @@ const sweepInterval = 30_000;
 /** What has come to this process, and those who wait for more. */
 export class Inbox {
   readonly #kept = new TurnoverMap<string, Kept>();
-  readonly #waiters = new TurnoverMap<string, Set<Waiter>>();
+  readonly #waits = new OutcomeWaits();
   #sweeper: NodeJS.Timeout | undefined;
 
   /** Of one run the first stands; a higher run replaces a lower one. */
@@ -29,7 +24,7 @@ export class Inbox {
     this.#kept.set(outcome.id, { outcome, until: monotonicNow() + outcome.ttl });
     if (this.#kept.size > mostKept) this.#kept.delete(this.#kept.keys().next().value as string);
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
-    for (const waiter of [...(this.#waiters.get(outcome.id) ?? [])]) waiter.offer(outcome);
+    this.#waits.offer(outcome.id, outcome);
   }
 
   get(id: string): StoredOutcome | undefined {
@@ -46,50 +41,19 @@ export class Inbox {
     return isThere;
   }
 
-  wait(id: string, { signal, run = 0 }: WaitOptions): Promise<StoredOutcome> {
-    signal.throwIfAborted();
+  wait(id: string, options: WaitOptions): Promise<StoredOutcome> {
+    options.signal.throwIfAborted();
     const standing = this.get(id);
-    if (standing !== undefined && standing.run >= run) return Promise.resolve(standing);
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => waiter.fail(signal.reason);
-      const leave = (): void => {
-        signal.removeEventListener("abort", onAbort);
-        this.#leave(id, waiter);
-      };
-      const waiter: Waiter = {
-        offer: (outcome) => {
-          if (outcome.run < run) return;
-          leave();
-          resolve(outcome);
-        },
-        fail: (reason) => {
-          leave();
-          reject(reason);
-        },
-      };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#enter(id, waiter);
-    });
+    if (standing !== undefined && standing.run >= (options.run ?? 0)) return Promise.resolve(standing);
+    return this.#waits.add(id, options);
   }
 
   /** Ends all waits, and forgets what has come. */
   close(reason: unknown): void {
-    for (const waiter of [...this.#waiters.values()].flatMap((all) => [...all])) waiter.fail(reason);
+    this.#waits.fail(reason);
     this.#kept.clear();
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
-  }
-
-  #enter(id: string, waiter: Waiter): void {
-    const others = this.#waiters.get(id);
-    if (others === undefined) this.#waiters.set(id, new Set([waiter]));
-    else others.add(waiter);
-  }
-
-  #leave(id: string, waiter: Waiter): void {
-    const others = this.#waiters.get(id);
-    others?.delete(waiter);
-    if (others?.size === 0) this.#waiters.delete(id);
   }
 
   #sweep(): void {

@@ -82,9 +82,9 @@ class RedisResults implements ResultBackend {
     return values.map((value) => (value === undefined ? undefined : fromValue(value)));
   }
 
-  async wait(id: string, { signal, run = 0 }: WaitOptions): Promise<StoredOutcome> {
+  async wait(id: string, options: WaitOptions): Promise<StoredOutcome> {
     if (this.#room === undefined) throw closed();
-    return this.#room.wait(id, (outcome) => outcome.run >= run, signal);
+    return this.#room.wait(id, options);
   }
 
   async delete(ids: readonly string[]): Promise<number> {

@@ -1,4 +1,11 @@
-import { type OutcomeFeed, OwnOutcomes, type StoredOutcome, TurnoverMap } from "@taskferry/core";
+import {
+  type OutcomeFeed,
+  OutcomeWaits,
+  OwnOutcomes,
+  type StoredOutcome,
+  TurnoverSet,
+  type WaitOptions,
+} from "@taskferry/core";
 import type { Connection } from "../connection.ts";
 import { createBatchedCalls } from "./batched-calls.ts";
 import { tryFromValue } from "./stored-value.ts";
@@ -13,18 +20,6 @@ export interface WaitingRoomParts {
   readonly read: (ids: readonly string[]) => Promise<readonly (Buffer | undefined)[]>;
 }
 
-interface Waiter {
-  readonly offer: (outcome: StoredOutcome) => void;
-  readonly fail: (reason: unknown) => void;
-}
-
-/** Those who wait for one id. */
-interface Wait {
-  readonly waiters: Set<Waiter>;
-  /** Not where it is one of this process's own. */
-  hasChannel: boolean;
-}
-
 /** Milliseconds between looks by the clock. */
 const pollInterval = 5_000;
 
@@ -37,7 +32,9 @@ export class WaitingRoom {
   readonly #own: OwnOutcomes;
   /** Settled once the server has come by the subscription to this process's own. */
   #ownSubscribed: Promise<unknown> = Promise.resolve();
-  readonly #waits = new TurnoverMap<string, Wait>();
+  readonly #waits = new OutcomeWaits((id) => this.#leave(id));
+  /** Those awaited that have a channel of their own: not the tasks of this process. */
+  readonly #withChannel = new TurnoverSet<string>();
   readonly #subscribe: (channel: string) => Promise<void>;
   readonly #unsubscribe: (channel: string) => Promise<void>;
   readonly #read: (id: string) => Promise<void>;
@@ -64,28 +61,11 @@ export class WaitingRoom {
     });
   }
 
-  /** Resolves with the first outcome of `id` that `accepts`. Rejects with `signal.reason`. */
-  wait(id: string, accepts: (outcome: StoredOutcome) => boolean, signal: AbortSignal): Promise<StoredOutcome> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => end(() => reject(signal.reason));
-      const end = (answer: () => void): void => {
-        signal.removeEventListener("abort", onAbort);
-        this.#leave(id, waiter);
-        answer();
-      };
-      const waiter: Waiter = {
-        offer: (outcome) => {
-          if (accepts(outcome)) end(() => resolve(outcome));
-        },
-        fail: (reason) => end(() => reject(reason)),
-      };
-      if (signal.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#enter(id, waiter);
-    });
+  wait(id: string, options: WaitOptions): Promise<StoredOutcome> {
+    const isFirst = !this.#waits.has(id);
+    const waiting = this.#waits.add(id, options);
+    if (this.#waits.has(id)) this.#find(id, isFirst);
+    return waiting;
   }
 
   /** To be told of what the subscriber connection got. */
@@ -99,7 +79,7 @@ export class WaitingRoom {
   /** To be told when the subscriber connection is there again: no channel of the last one counts. */
   resubscribe(): void {
     this.#renewOwn();
-    for (const wait of this.#waits.values()) wait.hasChannel = false;
+    this.#withChannel.clear();
     this.#listenToAll();
   }
 
@@ -109,20 +89,17 @@ export class WaitingRoom {
   }
 
   close(reason: unknown): void {
-    for (const waiter of [...this.#waits.values()].flatMap(({ waiters }) => [...waiters])) waiter.fail(reason);
+    this.#waits.fail(reason);
     this.#own.close();
   }
 
-  #enter(id: string, waiter: Waiter): void {
+  #find(id: string, isFirst: boolean): void {
     this.#poll ??= setInterval(() => this.#lookByClock(), pollInterval);
-    const others = this.#waits.get(id);
-    if (others === undefined) this.#waits.set(id, { waiters: new Set([waiter]), hasChannel: false });
-    else others.waiters.add(waiter);
     if (this.#parts.ownChannel !== undefined) this.#own.want(id);
     const heard = this.#own.recall(id);
-    if (heard !== undefined) waiter.offer(heard);
+    if (heard !== undefined) this.#waits.offer(id, heard);
     if (this.#own.covers(id) || !this.#waits.has(id)) return;
-    if (others === undefined) this.#listen(id);
+    if (isFirst) this.#listen(id);
     else void this.#look(id);
   }
 
@@ -133,13 +110,12 @@ export class WaitingRoom {
   }
 
   #listenToAll(): void {
-    for (const id of this.#waits.keys()) this.#listen(id);
+    for (const id of this.#waits.ids()) this.#listen(id);
   }
 
   #subscribeTo(id: string): Promise<unknown> {
-    const wait = this.#waits.get(id);
     if (this.#own.hears(id)) return this.#ownSubscribed;
-    if (wait !== undefined) wait.hasChannel = true;
+    this.#withChannel.add(id);
     return this.#subscribe(this.#parts.channelOf(id));
   }
 
@@ -179,7 +155,7 @@ export class WaitingRoom {
     // What cannot be read is found by the clock, if it was for anybody here: others may use the channel.
     if (outcome === undefined) return;
     const wasAwaited = this.#waits.has(outcome.id);
-    this.#offer(outcome.id, outcome);
+    this.#waits.offer(outcome.id, outcome);
     this.#own.keep(outcome, { bytes: value.length, wasAwaited });
   }
 
@@ -187,30 +163,23 @@ export class WaitingRoom {
   #deliver(id: string, value: Buffer): boolean {
     const outcome = tryFromValue(value);
     if (outcome === undefined) return false;
-    this.#offer(id, outcome);
+    this.#waits.offer(id, outcome);
     if (this.#own.hears(id)) this.#own.keep(outcome, { bytes: value.length, wasAwaited: true });
     return true;
   }
 
-  #offer(id: string, outcome: StoredOutcome): void {
-    for (const waiter of [...(this.#waits.get(id)?.waiters ?? [])]) waiter.offer(outcome);
-  }
-
   /** Looks although nothing was heard, and has the connection answer, so that a dead one is found out. */
   #lookByClock(): void {
-    for (const id of this.#waits.keys()) void this.#look(id);
+    for (const id of this.#waits.ids()) void this.#look(id);
     this.#parts.subscriber.call((client) => client.ping()).catch(() => undefined);
   }
 
-  #leave(id: string, waiter: Waiter): void {
-    const wait = this.#waits.get(id);
-    if (wait === undefined || !wait.waiters.delete(waiter) || wait.waiters.size > 0) return;
-    this.#waits.delete(id);
+  #leave(id: string): void {
     if (this.#waits.size === 0) {
       clearInterval(this.#poll);
       this.#poll = undefined;
     }
-    if (!wait.hasChannel) return;
+    if (!this.#withChannel.delete(id)) return;
     /** Somebody came while the last one left. */
     const restore = (): void => {
       if (this.#waits.has(id)) this.#listen(id);

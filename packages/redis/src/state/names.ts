@@ -29,10 +29,6 @@ export function afterPrefix(name: string): string {
   return `${name}\u0001`;
 }
 
-export function hasPrefix(name: string, prefix: string): boolean {
-  return name === prefix || name.startsWith(prefix + separator);
-}
-
 function escaped(segment: string): string {
   return segment.replaceAll("\u0001", "\u0001\u0002").replaceAll("\u0000", "\u0001\u0001");
 }

@@ -1,10 +1,9 @@
-import type { StateChange, StateEntry, StateKey, StatePage } from "@taskferry/core";
+import { type StateChange, type StateEntry, type StateKey, type StatePage, StateWatch } from "@taskferry/core";
 import { Connection } from "../connection.ts";
 import type { RedisConnectionOptions } from "../options.ts";
 import { parseChange } from "./change.ts";
 import { channelPrefix, layoutOf } from "./layout.ts";
-import { hasPrefix, nameOf } from "./names.ts";
-import { Watch } from "./watch.ts";
+import { nameOf } from "./names.ts";
 
 export interface StateWatchesParts {
   readonly options: RedisConnectionOptions;
@@ -25,7 +24,7 @@ const checkInterval = 5_000;
 export class StateWatches {
   readonly #parts: StateWatchesParts;
   readonly #subscriber: Connection;
-  readonly #watches = new Map<Watch, StateKey>();
+  readonly #watches = new Map<StateWatch, StateKey>();
   /** The last revision heard of, by first segment. Revisions have no gaps, so a gap in them is something missed. */
   readonly #heard = new Map<string, number>();
   #expected: ReadonlyMap<string, number> = new Map();
@@ -39,7 +38,7 @@ export class StateWatches {
 
   watch(prefix: StateKey, signal: AbortSignal): AsyncIterable<StateChange> {
     if (prefix.length > 0) nameOf(prefix);
-    const watch: Watch = new Watch({
+    const watch: StateWatch = new StateWatch({
       signal,
       subscribe: () => this.#subscribe(prefix),
       snapshot: () => this.#snapshot(prefix),
@@ -58,7 +57,7 @@ export class StateWatches {
     this.#opening = undefined;
   }
 
-  #leave(watch: Watch): void {
+  #leave(watch: StateWatch): void {
     const [segment] = this.#watches.get(watch) ?? [];
     if (!this.#watches.delete(watch)) return;
     if (this.#watches.size === 0) this.#stopChecks();
@@ -101,11 +100,13 @@ export class StateWatches {
   #dispatch(message: Buffer): void {
     const change = parseChange(message);
     if (change === undefined) return;
-    const last = this.#heard.get(change.segment);
-    this.#hear(change.segment, change.revision);
-    if (last !== undefined && change.revision > last + 1) this.#restart(change.segment);
+    const { key, revision } = change;
+    const [segment = ""] = key;
+    const last = this.#heard.get(segment);
+    this.#hear(segment, revision);
+    if (last !== undefined && revision > last + 1) this.#restart(segment);
     for (const [watch, prefix] of this.#watches) {
-      if (prefix.length === 0 || hasPrefix(change.name, nameOf(prefix))) watch.offer(change);
+      if (prefix.every((part, index) => part === key[index])) watch.offer(change);
     }
   }
 

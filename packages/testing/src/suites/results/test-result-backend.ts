@@ -4,6 +4,7 @@ import { lifecycleRules } from "../connectable.ts";
 import type { Fault } from "../harness.ts";
 import { registerRules, type Skip } from "../rulebook.ts";
 import { resultFreezeTopic, resultLostReplyTopic, resultOutageTopic, resultRestartTopic } from "./faults.ts";
+import { ownTasksTopic } from "./own-tasks.ts";
 import { deleteTopic, getTopic, ttlTopic } from "./read.ts";
 import { lackOfResults, type ResultHarness, ResultScene, type ResultTiming, type ResultTopic } from "./result-scene.ts";
 import { sentTopic } from "./sent.ts";
@@ -57,6 +58,7 @@ function resultTopics(): readonly ResultTopic[] {
     getTopic,
     ttlTopic,
     waitTopic,
+    ownTasksTopic,
     sentTopic,
     deleteTopic,
     resultOutageTopic,

@@ -1,32 +1,44 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { isTaskferryError, type StateChange, type StateEntry } from "@taskferry/core";
-import type { NamedChange } from "./change.ts";
-import { nameOf } from "./names.ts";
+import { isTaskferryError } from "./errors.ts";
+import type { StateChange, StateEntry, StateKey } from "./state-store.ts";
 
-export interface WatchParts {
+/** A change as a server announced it. */
+export interface AnnouncedChange {
+  /** Higher than that of every earlier change to the same key, and that of the entry as a number. */
+  readonly revision: number;
+  readonly change: Exclude<StateChange, { readonly type: "snapshot" }>;
+}
+
+export interface StateWatchParts {
   readonly signal: AbortSignal;
+  /** Resolves once every later change is offered. */
   readonly subscribe: () => Promise<void>;
   readonly snapshot: () => Promise<readonly StateEntry[]>;
   readonly onEnd: () => void;
 }
 
-/** One watch: a snapshot, then the changes that came after it; a snapshot again after a gap. */
-export class Watch {
-  readonly #parts: WatchParts;
+/**
+ * One watch of a state store whose server announces what changes: a snapshot, then the changes that came after it; a
+ * snapshot again after a gap. Where the server is out of reach it tries again.
+ */
+export class StateWatch {
+  readonly #parts: StateWatchParts;
   /** Changes since the last snapshot was asked for, the last of each key, in order of arrival. */
-  readonly #pending = new Map<string, NamedChange>();
+  readonly #pending = new Map<string, AnnouncedChange>();
   #needsSnapshot = true;
   #isFailed = false;
   #reason: unknown;
   #wake: (() => void) | undefined;
 
-  constructor(parts: WatchParts) {
+  constructor(parts: StateWatchParts) {
     this.#parts = parts;
   }
 
-  offer(change: NamedChange): void {
-    this.#pending.delete(change.name);
-    this.#pending.set(change.name, change);
+  offer(announced: AnnouncedChange): void {
+    const name = nameOf(keyOf(announced));
+    // To the end, where its revision belongs.
+    this.#pending.delete(name);
+    this.#pending.set(name, announced);
     this.#wake?.();
   }
 
@@ -58,16 +70,17 @@ export class Watch {
           yield { type: "snapshot", entries };
           continue;
         }
-        const [next] = this.#pending.values();
+        const [next] = this.#pending;
         if (next === undefined) {
           await this.#changed();
           continue;
         }
-        this.#pending.delete(next.name);
+        const [name, { revision, change }] = next;
+        this.#pending.delete(name);
         // Older than the snapshot that the reader has.
-        if (next.revision <= (revisions.get(next.name) ?? 0)) continue;
-        revisions.set(next.name, next.revision);
-        yield next.change;
+        if (revision <= (revisions.get(name) ?? 0)) continue;
+        revisions.set(name, revision);
+        yield change;
       }
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -98,4 +111,12 @@ export class Watch {
       };
     });
   }
+}
+
+function keyOf({ change }: AnnouncedChange): StateKey {
+  return change.type === "put" ? change.entry.key : change.key;
+}
+
+function nameOf(key: StateKey): string {
+  return JSON.stringify(key);
 }
