@@ -8,7 +8,7 @@ const leaf = `${core}((errors|outcome|message|duration|byte-size|plan|logger|lif
 const events = coreFiles("events");
 const contracts = coreFiles("serializer|broker|result-backend|state-store|middleware");
 /** What implementations of the contracts have in common. */
-const implementations = coreFiles("own-outcomes|outcome-waits|state-watch");
+const implementations = coreFiles("broker-listeners|own-outcomes|outcome-waits|state-watch");
 /** What both sides share: importing it opens no connection and starts nothing. */
 const tasks = coreFiles(
   "task|callable-task|task-options|limit|unique|handler|schedule|schema|provider|provider-graph|provider-scope|provider-value",

@@ -255,6 +255,7 @@ export {
   UnsupportedCapabilityError,
   ValidationError,
 } from "./errors.ts";
+export { BrokerListeners } from "./broker-listeners.ts";
 export { createId, idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
 export { OutcomeWaits } from "./outcome-waits.ts";
 export type { Hearing, OutcomeFeed, OwnOutcomesParts } from "./own-outcomes.ts";

@@ -131,7 +131,7 @@ class RabbitmqBroker implements Broker {
   }
 
   on(listener: (event: BrokerEvent) => void): Unsubscribe {
-    return this.#listeners.on(listener);
+    return this.#listeners.add(listener);
   }
 
   async #open(): Promise<void> {

@@ -1,29 +1,12 @@
-import type { BrokerEvent, Unsubscribe } from "@taskferry/core";
+import { BrokerListeners } from "@taskferry/core";
 
 /** Milliseconds for the other connection to break too, so that an outage is told once and as a whole. */
 const gathering = 10;
 
 /** Tells of what happens to the connections of a broker. */
-export class Listeners {
-  readonly #listeners = new Set<(event: BrokerEvent) => void>();
+export class Listeners extends BrokerListeners {
   #isConnected = false;
   #telling: { readonly timer: NodeJS.Timeout; readonly error: Error | undefined } | undefined;
-
-  on(listener: (event: BrokerEvent) => void): Unsubscribe {
-    const own = (event: BrokerEvent): void => listener(event);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
-  }
-
-  tell(event: BrokerEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error));
-      }
-    }
-  }
 
   connected(): void {
     // However short, an outage has cost deliveries.

@@ -1,5 +1,5 @@
-import type { Broker, BrokerCapabilities, BrokerEvent, Consumer } from "@taskferry/core";
-import { ClosedError } from "@taskferry/core";
+import type { Broker, BrokerCapabilities, Consumer } from "@taskferry/core";
+import { BrokerListeners, ClosedError } from "@taskferry/core";
 import { createAdmin } from "./admin.ts";
 import { createConsumer } from "./consumer.ts";
 import { createFileUse, type FileUse } from "./file-use.ts";
@@ -12,25 +12,23 @@ import { createState } from "./state.ts";
 /** A broker on a file that `link` leads to. */
 export function createBroker(link: FileLink, options: ThreadOptions): Broker {
   const consumers = new Set<Consumer>();
-  const listeners = new Set<(event: BrokerEvent) => void>();
-  const tell = (event: BrokerEvent): void => {
-    for (const listener of listeners) tellOne(listener, event);
-  };
-  const warn = (message: string): void => tell({ type: "warning", message });
+  const listeners = new BrokerListeners();
+  const warn = (message: string): void => listeners.tell({ type: "warning", message });
 
   const file: FileUse = createFileUse({
     link,
     options,
     what: "The sqlite broker",
     onOpen: () => {
-      tell({ type: "connected" });
+      listeners.tell({ type: "connected" });
       for (const warning of [...link.warnings(), ...productionWarnings(options)]) warn(warning);
     },
     onShut: async () => {
       await Promise.all([...consumers].map((consumer) => consumer.close()));
-      tell({ type: "disconnected", error: undefined });
+      listeners.tell({ type: "disconnected", error: undefined });
     },
-    onEvent: (event) => tell(event.type === "connected" ? event : { ...event, error: file.toError(event.error) }),
+    onEvent: (event) =>
+      listeners.tell(event.type === "connected" ? event : { ...event, error: file.toError(event.error) }),
   });
   return {
     name: "sqlite",
@@ -56,10 +54,7 @@ export function createBroker(link: FileLink, options: ThreadOptions): Broker {
     },
     admin: createAdmin(file),
     companions: { results: () => createResults(link, options), state: () => createState(link, options) },
-    on: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    on: (listener) => listeners.add(listener),
   };
 }
 
@@ -88,12 +83,4 @@ function productionWarnings({ path }: ThreadOptions): readonly string[] {
   return [
     `${path} is for the processes of this one machine. For several machines, use a broker with a server, such as Redis.`,
   ];
-}
-
-function tellOne(listener: (event: BrokerEvent) => void, event: BrokerEvent): void {
-  try {
-    listener(event);
-  } catch (error) {
-    process.emitWarning(`A listener of the sqlite broker threw: ${String(error)}`);
-  }
 }

@@ -1,4 +1,5 @@
-import type { Broker, BrokerAdmin, BrokerCapabilities, BrokerEvent, Consumer } from "../broker.ts";
+import type { Broker, BrokerAdmin, BrokerCapabilities, Consumer } from "../broker.ts";
+import { BrokerListeners } from "../broker-listeners.ts";
 import { type Duration, parseDuration } from "../duration.ts";
 import { ClosedError, OptionError } from "../errors.ts";
 import { countedLifecycle } from "../lifecycle.ts";
@@ -11,7 +12,6 @@ import { createKeepAlive } from "./keep-alive.ts";
 import type { QueueLimits } from "./queue.ts";
 import { createQueueSet } from "./queue-set.ts";
 import { type MemoryResults, memoryResults } from "./results.ts";
-import { tell } from "./tell.ts";
 import { createTurns } from "./turns.ts";
 
 export interface MemoryOptions {
@@ -53,16 +53,16 @@ export function memory(options: MemoryOptions = {}): MemoryBroker {
   const keepAlive = createKeepAlive();
   const queues = createQueueSet(limits, keepAlive);
   const consumers = new Set<Consumer>();
-  const listeners = new Set<(event: BrokerEvent) => void>();
+  const listeners = new BrokerListeners();
   const nextTurn = createTurns();
   const fanout = memoryFanout();
   let results: MemoryResults | undefined;
 
   const lifecycle = countedLifecycle({
-    open: async () => tell(listeners, { type: "connected" }),
+    open: async () => listeners.tell({ type: "connected" }),
     shut: async () => {
       await Promise.all([...consumers].map((consumer) => consumer.close()));
-      tell(listeners, { type: "disconnected", error: undefined });
+      listeners.tell({ type: "disconnected", error: undefined });
     },
   });
   const checkOpen = (): void => {
@@ -103,10 +103,7 @@ export function memory(options: MemoryOptions = {}): MemoryBroker {
     },
     admin: createAdmin(queues.byName, checkOpen),
     companions: { results: companion, state: () => companion().state(), broadcast: () => fanout },
-    on: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    on: (listener) => listeners.add(listener),
     insertRaw: (queue, bytes) => queues.open(queue).insert(readContent(bytes)),
   };
 }

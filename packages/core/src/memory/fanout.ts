@@ -1,10 +1,10 @@
-import type { Broker, BrokerCapabilities, BrokerEvent, PublishResult } from "../broker.ts";
+import type { Broker, BrokerCapabilities, PublishResult } from "../broker.ts";
+import { BrokerListeners } from "../broker-listeners.ts";
 import { BrokerError, ClosedError, MessageError, UnsupportedCapabilityError } from "../errors.ts";
 import { encodeMessage } from "../frame.ts";
 import { countedLifecycle } from "../lifecycle.ts";
 import { defaultPriority, type Message } from "../message.ts";
 import { FanoutConsumer } from "./fanout-consumer.ts";
-import { tell } from "./tell.ts";
 
 const maxMessageBytes = 16 * 1024 * 1024;
 
@@ -31,13 +31,13 @@ const capabilities: BrokerCapabilities = {
  * What nobody listens to is refused with `NO_RECEIVERS`. One value is one server, as with {@link memory}.
  */
 export function memoryFanout(): Broker {
-  const listeners = new Set<(event: BrokerEvent) => void>();
+  const listeners = new BrokerListeners();
   const consumers = new Set<FanoutConsumer>();
   const lifecycle = countedLifecycle({
-    open: async () => tell(listeners, { type: "connected" }),
+    open: async () => listeners.tell({ type: "connected" }),
     shut: async () => {
       await Promise.all([...consumers].map((consumer) => consumer.close()));
-      tell(listeners, { type: "disconnected", error: undefined });
+      listeners.tell({ type: "disconnected", error: undefined });
     },
   });
   const checkOpen = (): void => {
@@ -57,16 +57,13 @@ export function memoryFanout(): Broker {
     consume: async (queue, { window }) => {
       checkOpen();
       const consumer = new FanoutConsumer(queue, window, {
-        onGap: (reason) => tell(listeners, { type: "gap", reason }),
+        onGap: (reason) => listeners.tell({ type: "gap", reason }),
         onEnd: () => void consumers.delete(consumer),
       });
       consumers.add(consumer);
       return consumer;
     },
-    on: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    on: (listener) => listeners.add(listener),
   };
 }
 

@@ -3,6 +3,7 @@ import {
   type BrokerCapabilities,
   type BrokerCompanions,
   type BrokerEvent,
+  BrokerListeners,
   ClosedError,
   type ConsumeOptions,
   type Consumer,
@@ -13,7 +14,6 @@ import {
   type Unsubscribe,
 } from "@taskferry/core";
 import { Connection } from "../connection.ts";
-import { Listeners } from "../listeners.ts";
 import { defaultMaxMessageBytes, type NatsCoreOptions, readCount, readNamespace } from "../options.ts";
 import { within } from "../within.ts";
 import { CoreConsumer } from "./consumer.ts";
@@ -58,7 +58,7 @@ class CoreBroker implements Broker {
   readonly #connection: Connection;
   readonly #publisher: CorePublisher;
   readonly #consumers = new Set<CoreConsumer>();
-  readonly #listeners = new Listeners<BrokerEvent>();
+  readonly #listeners = new BrokerListeners();
   readonly #lifecycle = countedLifecycle({ open: () => this.#connection.open(), shut: () => this.#shut() });
 
   constructor(options: NatsCoreOptions, { name, receivers, companions }: CoreKind) {

@@ -2,6 +2,7 @@ import {
   type Broker,
   type BrokerCapabilities,
   type BrokerEvent,
+  BrokerListeners,
   ClosedError,
   type ConsumeOptions,
   type Consumer,
@@ -18,7 +19,6 @@ import { Api } from "../api.ts";
 import { ServerClock } from "../clock.ts";
 import { Connection } from "../connection.ts";
 import { natsFanout } from "../core/broker.ts";
-import { Listeners } from "../listeners.ts";
 import { defaultMaxMessageBytes, type NatsOptions, readCount, readNamespace } from "../options.ts";
 import { natsResults } from "../results/backend.ts";
 import { natsState } from "../state/store.ts";
@@ -66,7 +66,7 @@ class JetStreamBroker implements Broker {
   readonly #worked = new Map<string, WorkedQueue>();
   readonly #movers = new Map<string, Mover>();
   readonly #consumers = new Set<JetStreamConsumer>();
-  readonly #listeners = new Listeners<BrokerEvent>();
+  readonly #listeners = new BrokerListeners();
   readonly #lifecycle = countedLifecycle({ open: () => this.#open(), shut: () => this.#shut() });
   #isFull = false;
 

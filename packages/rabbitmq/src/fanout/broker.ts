@@ -114,7 +114,7 @@ class FanoutBroker implements Broker {
   }
 
   on(listener: (event: BrokerEvent) => void): Unsubscribe {
-    return this.#listeners.on(listener);
+    return this.#listeners.add(listener);
   }
 
   #parcelOf(message: Message): Parcel {

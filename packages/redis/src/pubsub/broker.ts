@@ -2,6 +2,7 @@ import {
   type Broker,
   type BrokerCapabilities,
   type BrokerEvent,
+  BrokerListeners,
   ClosedError,
   type ConsumeOptions,
   type Consumer,
@@ -13,7 +14,6 @@ import {
   type Unsubscribe,
 } from "@taskferry/core";
 import { Connection } from "../connection.ts";
-import { Listeners } from "../listeners.ts";
 import type { RedisPubSubOptions } from "../options.ts";
 import { checkServer } from "../server-check.ts";
 import { PubSubConsumer } from "./consumer.ts";
@@ -60,7 +60,7 @@ class PubSubBroker implements Broker {
   readonly #publisher: PubSubPublisher;
   readonly #subscriber: Subscriber;
   readonly #consumers = new Set<Consumer>();
-  readonly #listeners = new Listeners();
+  readonly #listeners = new BrokerListeners();
   readonly #drops = new DropCounter((reason) => this.#tellGap(reason));
   readonly #lifecycle = countedLifecycle({ open: () => this.#open(), shut: () => this.#shut() });
 

@@ -2,6 +2,7 @@ import {
   type Broker,
   type BrokerCapabilities,
   type BrokerEvent,
+  BrokerListeners,
   ClosedError,
   type ConsumeOptions,
   type Consumer,
@@ -14,7 +15,6 @@ import {
   type Unsubscribe,
 } from "@taskferry/core";
 import { Connection } from "../connection.ts";
-import { Listeners } from "../listeners.ts";
 import type { RedisQueueOptions } from "../options.ts";
 import { redisPubSub } from "../pubsub/broker.ts";
 import { redisResults } from "../results/backend.ts";
@@ -57,7 +57,7 @@ export class QueueBroker implements Broker {
   readonly #queues: Queues;
   readonly #publisher: QueuePublisher;
   readonly #consumers = new Set<QueueConsumer>();
-  readonly #listeners = new Listeners();
+  readonly #listeners = new BrokerListeners();
   readonly #lifecycle = countedLifecycle({ open: () => this.#open(), shut: () => this.#shut() });
 
   constructor(options: RedisQueueOptions, { storage, scripts }: QueueKind) {
