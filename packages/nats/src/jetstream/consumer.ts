@@ -226,7 +226,7 @@ export class JetStreamConsumer implements Consumer {
     const [only] = sources;
     if (sources.length === 1 && only !== undefined) {
       const missing = wanted - this.#holdings.buffered;
-      if (missing > 0 && only.hasMore && only.outstanding === 0) await only.fetch(missing);
+      if (missing > 0 && only.isWorthAsking) await only.fetch(missing);
       return;
     }
     await this.#fetchByTurns(wanted - this.#holdings.buffered);
@@ -239,7 +239,7 @@ export class JetStreamConsumer implements Consumer {
       let share = Math.min(count, missing);
       for (const band of order) {
         const source = this.#sources.get(band);
-        if (share <= 0 || source === undefined) continue;
+        if (share <= 0 || source?.isWorthAsking !== true) continue;
         const came = await source.fetch(share);
         share -= came;
         missing -= came;

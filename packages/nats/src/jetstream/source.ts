@@ -82,6 +82,11 @@ export class Source {
   /** Whether there may be more than has come: the last message said so, or none has come yet. */
   hasMore = true;
 
+  /** Whether the server may have something, and no request waits there that would have got it. */
+  get isWorthAsking(): boolean {
+    return this.hasMore && this.outstanding === 0;
+  }
+
   /** To be told when the consumer of the server was made or found. */
   meet({ created, config }: DurableInfo): void {
     const { restartedAt } = this.#parts.connection;

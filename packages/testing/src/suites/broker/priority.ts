@@ -1,6 +1,6 @@
-import type { Message, OutgoingMessage, QueueDepth } from "@taskferry/core";
+import { type Consumer, type Message, monotonicNow, type OutgoingMessage, type QueueDepth } from "@taskferry/core";
 import { expect } from "vitest";
-import { elapse, eventually } from "../patience.ts";
+import { busyShare, elapse, eventually } from "../patience.ts";
 import type { BrokerScene } from "./broker-scene.ts";
 import type { BrokerTopic } from "./broker-topic.ts";
 import { messageOf } from "./messages.ts";
@@ -15,6 +15,8 @@ export const priorityTopic: BrokerTopic = {
     { name: "first in, first out within a band, none meaning 4", needs: ["ordering"], check: orderWithinBand },
     { name: "a batch taken at once keeps the share of the lower band", check: batchKeepsShare },
     { name: "a delayed message joins its band when it is due", needs: ["delay"], check: delayedJoinsBand },
+    { name: "of all bands, an idle consumer keeps nothing busy", check: burnsNothing },
+    { name: "of any band, the next message comes at once to an idle consumer, in 60 rounds", check: comesAtOnce },
   ],
 };
 
@@ -96,4 +98,35 @@ async function delayedJoinsBand(scene: BrokerScene): Promise<void> {
     taken.map(({ id }) => id),
     "the first nine, of 40 in a lower band",
   ).toContain(urgent.message.id);
+}
+
+const bands = [9, 5, 1];
+
+/** A consumer that has had messages of all bands, and has nothing to do. */
+async function idleOfAllBands(scene: BrokerScene): Promise<Consumer> {
+  const messages = bands.map((priority) => scene.message({ priority }));
+  await scene.publish(...messages);
+  const consumer = await scene.consumer();
+  await scene.ack(consumer, ...(await scene.take(consumer, messages.length)));
+  return consumer;
+}
+
+async function burnsNothing(scene: BrokerScene): Promise<void> {
+  const consumer = await idleOfAllBands(scene);
+  const busy = await busyShare(async () => {
+    expect(await consumer.take(10, AbortSignal.timeout(300))).toEqual([]);
+  });
+  expect(busy, "share of time for which an idle take keeps the process busy").toBeLessThan(0.4);
+}
+
+async function comesAtOnce(scene: BrokerScene): Promise<void> {
+  const consumer = await idleOfAllBands(scene);
+  for (let round = 0; round < 60; round += 1) {
+    const taking = scene.takeOne(consumer, 2 * scene.timing.slack);
+    await elapse(round % 7);
+    const start = monotonicNow();
+    await scene.publish(scene.message({ priority: bands[round % bands.length] as number }));
+    await scene.ack(consumer, await taking);
+    expect(monotonicNow() - start, "milliseconds until it came").toBeLessThan(scene.timing.slack / 2);
+  }
 }
