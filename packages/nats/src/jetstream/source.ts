@@ -30,6 +30,8 @@ const grace = 1_000;
 /** Milliseconds between the signs of life that the server owes to a request that waits. */
 const slowestSign = 500;
 const quickestSign = 50;
+/** Milliseconds for which the server is thought to have nothing after it said so. */
+const longestTrust = 20;
 /** Milliseconds that the server takes to write down that a consumer was made. */
 const slowestNote = 1_000;
 
@@ -54,6 +56,9 @@ export class Source {
   ackWait = 0;
   readonly #parts: SourceParts;
   #line: Line | undefined;
+  /** Whether there may be more than has come: the last message said so, or none has come yet. */
+  #hasMore = true;
+  #ranDryAt = 0;
   #next = 0;
   #newest = 0;
   #known: Known | undefined;
@@ -79,12 +84,10 @@ export class Source {
     return open;
   }
 
-  /** Whether there may be more than has come: the last message said so, or none has come yet. */
-  hasMore = true;
-
   /** Whether the server may have something, and no request waits there that would have got it. */
   get isWorthAsking(): boolean {
-    return this.hasMore && this.outstanding === 0;
+    if (this.outstanding > 0) return false;
+    return this.#hasMore || monotonicNow() - this.#ranDryAt > longestTrust;
   }
 
   /** To be told when the consumer of the server was made or found. */
@@ -92,7 +95,7 @@ export class Source {
     const { restartedAt } = this.#parts.connection;
     if (this.#known !== undefined && !isSame(this.#known, { created, restartedAt })) {
       this.incarnation += 1;
-      this.hasMore = true;
+      this.#hasMore = true;
       this.#newest = 0;
       this.created = undefined;
     }
@@ -212,7 +215,8 @@ export class Source {
   }
 
   #receive(message: Msg, line: Line): void {
-    this.hasMore = mayHaveMore(message);
+    this.#hasMore = mayHaveMore(message);
+    if (!this.#hasMore) this.#ranDryAt = monotonicNow();
     this.#parts.onMessage(message, this);
     for (const [number, pull] of line.pulls) {
       pull.open -= 1;
@@ -223,7 +227,8 @@ export class Source {
 
   #end({ subject, headers }: Msg, line: Line): void {
     if (headers?.code === 100) return;
-    this.hasMore = false;
+    this.#hasMore = false;
+    this.#ranDryAt = monotonicNow();
     endPull(line, Number(subject.slice(subject.lastIndexOf(".") + 1)));
     if (headers?.code === 503 || /deleted|not found/i.test(headers?.description ?? "")) this.#parts.onGone(this);
     this.#parts.onEnd();

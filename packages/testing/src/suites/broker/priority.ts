@@ -13,12 +13,16 @@ export const priorityTopic: BrokerTopic = {
     { name: "at least one take in eight is from a lower band that waits", check: oneInEight },
     { name: "no band starves between two others", check: noneStarves },
     { name: "first in, first out within a band, none meaning 4", needs: ["ordering"], check: orderWithinBand },
+    { name: "a band that was empty for long has its turn though another is never empty", check: lateBandHasTurn },
     { name: "a batch taken at once keeps the share of the lower band", check: batchKeepsShare },
     { name: "a delayed message joins its band when it is due", needs: ["delay"], check: delayedJoinsBand },
     { name: "of all bands, an idle consumer keeps nothing busy", check: burnsNothing },
     { name: "of any band, the next message comes at once to an idle consumer, in 60 rounds", check: comesAtOnce },
   ],
 };
+
+/** Milliseconds for which bands are empty while another is not. */
+const longEmpty = 2_500;
 
 /** Takes and acks one by one. */
 async function takeInTurn(scene: BrokerScene, count: number): Promise<Message[]> {
@@ -57,6 +61,26 @@ async function noneStarves(scene: BrokerScene): Promise<void> {
   const taken = await takeInTurn(scene, 128);
   expect(countOf(taken, 2), "of 128 taken, those of the lowest band").toBeGreaterThanOrEqual(1);
   expect(countOf(taken, 5), "of 128 taken, those of the middle band").toBeGreaterThanOrEqual(1);
+}
+
+async function lateBandHasTurn(scene: BrokerScene): Promise<void> {
+  const consumer = await idleOfAllBands(scene);
+  const keepBusy = async (): Promise<readonly Message[]> => {
+    await scene.publish(...scene.messages(10, { priority: 5 }));
+    const deliveries = await scene.take(consumer, 10);
+    await scene.ack(consumer, ...deliveries);
+    return deliveries.map(messageOf);
+  };
+  await scene.publish(...scene.messages(50, { priority: 5 }));
+  const start = monotonicNow();
+  while (monotonicNow() - start < longEmpty) await keepBusy();
+  for (const priority of [1, 9]) {
+    await scene.publish(scene.message({ priority }));
+    const publishedAt = monotonicNow();
+    while (!(await keepBusy()).some((message) => message.priority === priority)) {
+      expect(monotonicNow() - publishedAt, "milliseconds until its turn").toBeLessThan(scene.timing.slack / 2);
+    }
+  }
 }
 
 async function orderWithinBand(scene: BrokerScene): Promise<void> {
