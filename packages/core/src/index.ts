@@ -255,6 +255,8 @@ export {
   UnsupportedCapabilityError,
   ValidationError,
 } from "./errors.ts";
+
+// For brokers, result backends and state stores
 export { BrokerListeners } from "./broker-listeners.ts";
 export { createId, idOrigin, idTime, newestIdTime, ownOrigin } from "./id.ts";
 export { OutcomeWaits } from "./outcome-waits.ts";
