@@ -72,7 +72,10 @@ export interface BrokerCapabilities {
   readonly delayResolution: number;
   /** Bands 0-3, 4-6, 7-9: a higher band first, yet at least one take in eight from a lower band that waits. */
   readonly priority: Support;
-  /** First in, first out within a band, at first delivery. */
+  /**
+   * First in, first out within a band, at first delivery. What a consumer had fetched and hands back, such as because
+   * nobody took it within moments, may go to the end of its band.
+   */
   readonly ordering: Support;
   /** Settlements `retry` and `release`, and redelivery after a crash. Refused: these only count. */
   readonly redelivery: Support;
