@@ -205,12 +205,16 @@ export class BrokerScene implements ConnectableScene<Broker> {
     this.#slowest = Math.max(this.#slowest, monotonicNow() - since);
   }
 
-  /** Takes and acks what the queue holds, with a consumer of its own. */
-  async drainQueue(quiet = this.timing.quiet): Promise<Delivery[]> {
+  /** Takes and acks what the queue holds, with a consumer of its own. The first of them may take their time. */
+  async drainQueue({ atLeast = 0, quiet = this.timing.quiet } = {}): Promise<Delivery[]> {
+    const since = monotonicNow();
     const consumer = await this.broker.consume(this.queue, { window: 100, lease: longLease });
+    this.#noteCall(since);
+    const first = await this.take(consumer, atLeast);
+    await this.ack(consumer, ...first);
     const drained = await this.drain(consumer, quiet);
     await consumer.close();
-    return drained;
+    return [...first, ...drained];
   }
 
   /** Expects that nothing can be taken from the queue, for a while, with a consumer of its own. */

@@ -43,7 +43,7 @@ async function whileItWaits(scene: BrokerScene): Promise<void> {
   const message = scene.message();
   await scene.publish(message);
   await expectDuplicate(scene, message);
-  expectEachOnce(await scene.drainQueue(), [message]);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1 }), [message]);
 }
 
 async function whileDelayed(scene: BrokerScene): Promise<void> {
@@ -103,7 +103,7 @@ async function fromAnotherProcess(scene: BrokerScene): Promise<void> {
   await scene.publish(message);
   const [result] = await scene.offer([message], other);
   expect(result).toEqual({ status: "duplicate" });
-  expectEachOnce(await scene.drainQueue(), [message]);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1 }), [message]);
 }
 
 async function atTheSameMoment(scene: BrokerScene): Promise<void> {
@@ -113,7 +113,7 @@ async function atTheSameMoment(scene: BrokerScene): Promise<void> {
   const results = (await Promise.all(calls.flat())).flat();
   expect(results.filter(({ status }) => status === "accepted")).toHaveLength(1);
   expect(results.filter(({ status }) => status === "duplicate")).toHaveLength(39);
-  expectEachOnce(await scene.drainQueue(), [message]);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1 }), [message]);
 }
 
 async function firstStays(scene: BrokerScene): Promise<void> {

@@ -32,7 +32,7 @@ async function answersInOrder(scene: BrokerScene): Promise<void> {
   await scene.publish(known);
   const results = await scene.offer([first, known, second, first]);
   expect(results.map(({ status }) => status)).toEqual(["accepted", "duplicate", "accepted", "duplicate"]);
-  expectEachOnce(await scene.drainQueue(), [known, first, second]);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1 }), [known, first, second]);
 }
 
 async function refusesTooLarge(scene: BrokerScene): Promise<void> {
@@ -47,7 +47,7 @@ async function refusesTooLarge(scene: BrokerScene): Promise<void> {
     { status: "refused", error: { code: "MESSAGE_TOO_LARGE", retryable: false } },
     { status: "accepted" },
   ]);
-  expectEachOnce(await scene.drainQueue(), [before, after]);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1 }), [before, after]);
 }
 
 /** The limit is too high to be reached in a test; what can be seen is that a message of 8 MiB is below it. */

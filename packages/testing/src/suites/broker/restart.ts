@@ -125,7 +125,7 @@ async function seenIsKnown(scene: BrokerScene): Promise<void> {
   await restart(scene);
   const results = await eventuallyServed(() => scene.offer([waiting, done]), scene);
   expect(results).toEqual([{ status: "duplicate" }, { status: "duplicate" }]);
-  expectEachOnce(await scene.drainQueue(500), [waiting]);
+  expectEachOnce(await scene.drainQueue({ quiet: 500 }), [waiting]);
 }
 
 async function takeGoesOn(scene: BrokerScene): Promise<void> {
@@ -193,7 +193,7 @@ async function underLoad(scene: BrokerScene): Promise<void> {
   await publishing;
   const settled = await working;
   await consumer.close();
-  const left = await scene.drainQueue(lease + 500);
+  const left = await scene.drainQueue({ quiet: lease + 500 });
   const twice = [...settled, ...idsOf(left)].filter((id, index, all) => all.indexOf(id) !== index);
   expect(twice, "messages that were settled twice").toEqual([]);
 }
