@@ -41,11 +41,7 @@ async function keepsTo(scene: FaultScene): Promise<void> {
   const verdict = await assertTotalQueue(scene.history, { repeats: 0 });
   expect(verdict).toMatchObject({ started: tasks, executed: tasks });
   const events = await readHistory(scene.history);
-  expectStarts(
-    outcomes.map(({ id, startedAt = 0 }) => ({ key: keyOf(id), at: startedAt })),
-    rate.per,
-  );
-  expectLimits(events);
+  expectLimits({ events, outcomes });
   const times = events.filter(({ event }) => event === "started").map(({ at }) => at);
   const seconds = (Math.max(...times) - Math.min(...times)) / 1_000;
   const allowed = keys * rate.limit;
@@ -64,16 +60,16 @@ async function survivesKill(scene: FaultScene): Promise<void> {
     RunningWorker,
     ...RunningWorker[],
   ];
-  const finished = runAll(scene, { keys, tasks: Math.ceil(tasks / 2) });
+  const finishing = runAll(scene, { keys, tasks: Math.ceil(tasks / 2) });
   await scene.executions.reach(Math.ceil(tasks / 8), scene.patience);
   await victim.process.kill();
   const killedAt = Date.now();
   const repeatable = await inFlightOf(victim.historyPath);
-  await finished;
+  const outcomes = await finishing;
   await Promise.all(others.map((worker) => scene.stopWorker(worker)));
   const verdict = await assertTotalQueue(scene.history, { repeats: repeatable.size });
   expectRepeatsOf(verdict, [...repeatable]);
-  expectLimits(await readHistory(scene.history), killedAt);
+  expectLimits({ events: await readHistory(scene.history), outcomes, killedAt });
   scene.report(verdict);
 }
 
@@ -101,7 +97,18 @@ async function runAll(
   return outcomes;
 }
 
-function expectLimits(events: readonly HistoryEvent[], killedAt?: number): void {
+interface Ran {
+  readonly events: readonly HistoryEvent[];
+  readonly outcomes: readonly Outcome[];
+  readonly killedAt?: number;
+}
+
+/** Starts are when the worker says that they were, and about when the handlers say so. */
+function expectLimits({ events, outcomes, killedAt }: Ran): void {
+  expectStarts(
+    outcomes.map(({ id, startedAt = 0 }) => ({ key: keyOf(id), at: startedAt })),
+    rate.per,
+  );
   const together = [...byKey(events, ({ id }) => keyOf(id))].map((ofKey) => mostTogether(ofKey, killedAt));
   expect(Math.max(...together), "tasks of one key that ran at once").toBeLessThanOrEqual(concurrency);
   const started = events.filter(({ event }) => event === "started");
