@@ -36,6 +36,20 @@ export async function dial({ url, timeout, socket }: Dialling): Promise<ChannelM
   return model;
 }
 
+/** Milliseconds for what was written last to leave. */
+const longestEnding = 1_000;
+
+/**
+ * To be told of a connection that ended. The driver closes its own side and waits for the other one, for ever where that is
+ * gone without a word: no process that has such a socket ends.
+ */
+export function letGo(model: ChannelModel): void {
+  const socket = socketOf(model);
+  const timer = setTimeout(() => socket.destroy(), longestEnding).unref();
+  socket.once("close", () => clearTimeout(timer));
+  socket.destroySoon();
+}
+
 /** Ends a connection without a word, whatever state it is in. */
 export function destroy(model: ChannelModel, reason: Error): void {
   socketOf(model).destroy(reason);

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { BrokerError, ClosedError, monotonicNow } from "@taskferry/core";
 import type { ChannelModel } from "amqplib";
-import { type Dialling, destroy, dial, onError } from "./driver.ts";
+import { type Dialling, destroy, dial, letGo, onError } from "./driver.ts";
 import { isFinal, toBrokerError } from "./faults.ts";
 
 export interface LinkParts {
@@ -125,6 +125,7 @@ export class Link {
     model.on("blocked", (reason) => this.#setBlocked(true, reason));
     model.on("unblocked", () => this.#setBlocked(false));
     model.on("close", (error?: Error) => {
+      letGo(model);
       failure ??= error ?? new Error("the connection was closed");
       this.#onClose(model, failure);
     });

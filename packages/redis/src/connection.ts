@@ -12,6 +12,9 @@ export interface ConnectionParts {
   readonly onDisconnected?: (error: Error | undefined) => void;
 }
 
+/** Milliseconds between two questions to a server that is asked nothing else: a dead connection is found out by them. */
+const probeInterval = 10_000;
+
 /** One connection to Redis that is opened, kept open through outages, and closed. */
 export class Connection {
   readonly address: string;
@@ -21,6 +24,7 @@ export class Connection {
   readonly #parts: ConnectionParts;
   #client: Client | undefined;
   #isReady = false;
+  #prober: NodeJS.Timeout | undefined;
   #lastError: Error | undefined;
 
   constructor(options: RedisConnectionOptions, parts: ConnectionParts) {
@@ -52,6 +56,7 @@ export class Connection {
     defineScripts(client, this.#parts.scripts ?? []);
     try {
       await firstReady(client, () => this.#lastError, this.timeout);
+      this.#probeNowAndThen(client);
     } catch (error) {
       // By now another attempt may have opened anew: this one ends what is its own.
       if (this.#client === client) this.close();
@@ -63,6 +68,7 @@ export class Connection {
   close(): void {
     const client = this.#client;
     this.#client = undefined;
+    clearInterval(this.#prober);
     client?.disconnect();
   }
 
@@ -138,6 +144,20 @@ export class Connection {
       isOver = true;
       clearTimeout(timer);
     }
+  }
+
+  /** What blocks is never idle. */
+  #probeNowAndThen(client: Client): void {
+    if (this.#parts.role === "blocking" || client !== this.#client) return;
+    const probe = (): void => {
+      const nodes = isCluster(client) ? client.nodes() : [client];
+      for (const node of nodes) {
+        if (node.status !== "ready") continue;
+        // Who does not answer is given up by this alone, and whoever is on the way back needs no question.
+        this.#withTimeout(node.ping(), monotonicNow() + this.timeout).catch(() => undefined);
+      }
+    };
+    this.#prober = setInterval(probe, probeInterval).unref();
   }
 
   #listen(client: Client): void {

@@ -10,8 +10,11 @@ export interface FaultScale {
   readonly redelivery: number;
   /** Milliseconds between two bursts of a producer, so that there is work for as long as there are kills. */
   readonly pause: number;
-  /** Tasks that are delayed at once, and the milliseconds over which they are spread. */
-  readonly delays: { readonly count: number; readonly over: number };
+  /**
+   * Tasks that are delayed at once, the milliseconds over which they are spread, and those that 99 of 100 may be late beside
+   * the resolution of the broker.
+   */
+  readonly delays: { readonly count: number; readonly over: number; readonly late: number };
   /** Tasks that are enqueued and cancelled, the milliseconds over which they are spread, and the workers killed meanwhile. */
   readonly cancellations: { readonly count: number; readonly over: number; readonly kills: number };
   /** Random workflows, and the workers killed meanwhile. */
@@ -39,7 +42,8 @@ export const shortScale: FaultScale = {
   signal: 5_000,
   redelivery: 20_000,
   pause: 0,
-  delays: { count: 1_000, over: 5_000 },
+  // A stop of the machine makes a fifth of them late.
+  delays: { count: 1_000, over: 5_000, late: 4_000 },
   cancellations: { count: 150, over: 4_000, kills: 2 },
   workflows: { trees: 30, kills: 2 },
   schedules: { seconds: 12, pause: 3_000 },
@@ -58,7 +62,7 @@ export const soakScale: FaultScale = {
   signal: 500,
   redelivery: 3_000,
   pause: 240,
-  delays: { count: 20_000, over: 60_000 },
+  delays: { count: 20_000, over: 60_000, late: 1_000 },
   cancellations: { count: 1_000, over: 30_000, kills: 8 },
   workflows: { trees: 200, kills: 10 },
   schedules: { seconds: 120, pause: 10_000 },

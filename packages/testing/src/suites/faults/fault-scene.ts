@@ -16,7 +16,7 @@ import type { PrivateServer } from "../../servers/private-server.ts";
 import { type LogSource, showLogsOnFailure } from "../../servers/show-logs.ts";
 import { checkHistory, reportVerdict } from "../../total-queue/check-history.ts";
 import type { Verdict } from "../../total-queue/verdict.ts";
-import { eventually } from "../patience.ts";
+import { eventually, within } from "../patience.ts";
 import type { Scene } from "../rulebook.ts";
 import { Executions } from "./executions.ts";
 import type { FaultSubject } from "./fault-needs.ts";
@@ -225,6 +225,13 @@ export class FaultScene implements Scene {
   /** Stops a worker as an operator would, and expects it to end well. */
   async stopWorker({ process }: RunningWorker): Promise<void> {
     expect(await process.stop(), "how the worker ended").toEqual({ code: 0, signal: null });
+  }
+
+  /** Has a producer close all that it has open, and expects it to end by that. */
+  async endProducer(producer: ProducerProcess): Promise<void> {
+    command(producer, { type: "end" });
+    const exit = await within(producer.exited, startLimit, "the end of a producer that closed its client");
+    expect(exit, "how the producer ended").toEqual({ code: 0, signal: null });
   }
 
   /** Prints figures alone, where somebody waits for them. */

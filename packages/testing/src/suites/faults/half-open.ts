@@ -1,7 +1,7 @@
 import { monotonicNow } from "@taskferry/core";
 import { expect } from "vitest";
 import { assertTotalQueue } from "../../total-queue/check-history.ts";
-import { elapse } from "../patience.ts";
+import { elapse, eventually } from "../patience.ts";
 import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { expectRepeatsOf } from "./in-flight.ts";
@@ -12,6 +12,10 @@ export const halfOpenTopic: FaultTopic = {
   needs: ["processes", "server", "at-least-once", "redelivery"],
   rules: [
     { name: "of idle workers and producers is given up, and they resume", check: whileIdle },
+    {
+      name: "of idle workers and producers is given up while nothing is done, and they end when told to",
+      check: whileAsleep,
+    },
     { name: "of busy workers and producers is given up, and they resume and lose nothing", check: whileBusy },
     {
       name: "and new ones that freeze too: calls end in time, reconnects back off, and all resume",
@@ -23,6 +27,9 @@ export const halfOpenTopic: FaultTopic = {
 
 /** Milliseconds within which a connection that says nothing is given up, and its work goes on over a new one. */
 const resumeLimit = 20_000;
+
+/** Milliseconds within which a dead connection is replaced that nobody uses. */
+const detectionLimit = 30_000;
 
 /** The connections of worker and producer are never closed, and never say a word again. */
 async function whileIdle(scene: FaultScene): Promise<void> {
@@ -37,6 +44,21 @@ async function whileIdle(scene: FaultScene): Promise<void> {
   await scene.stopWorker(worker);
   const verdict = await assertTotalQueue(scene.history, { repeats: 0 });
   scene.report(verdict, { "milliseconds to resume": resumed });
+}
+
+/** Each connection is replaced without a task that would show that it is dead, and keeps no process from ending. */
+async function whileAsleep(scene: FaultScene): Promise<void> {
+  const worker = await scene.startWorker();
+  const producer = await scene.startProducer();
+  await scene.produce(producer, { prefix: "before", count: 5 }).finished;
+  const { open, total } = scene.proxy.counts.connections;
+  scene.proxy.abandon();
+  const since = monotonicNow();
+  const replaced = async (): Promise<number> => scene.proxy.counts.connections.total - total;
+  await eventually(replaced, (count) => count >= open, detectionLimit);
+  const detected = monotonicNow() - since;
+  await Promise.all([scene.stopWorker(worker), scene.endProducer(producer)]);
+  scene.tellFigures({ "milliseconds to detect": detected });
 }
 
 async function whileBusy(scene: FaultScene): Promise<void> {
