@@ -63,7 +63,10 @@ export class JetStreamAdmin implements BrokerAdmin {
         const durable = bandDurable(this.#layout, queue, band);
         const info = await findDurable(this.#api, durable);
         if (info === undefined) return { ready: await this.#sum(stream, durable.filter), running: 0 };
-        return { ready: info.num_pending, running: info.num_ack_pending };
+        const { num_pending: ready, num_ack_pending: held } = info;
+        // A server that was killed may hold what is gone: it forgot an acknowledgement, and not what that removed.
+        const there = held === 0 ? 0 : (await this.#sum(stream, durable.filter)) - ready;
+        return { ready, running: Math.max(0, Math.min(held, there)) };
       }),
     ]);
     const total = (name: "ready" | "running"): number => perBand.reduce((sum, band) => sum + band[name], 0);
