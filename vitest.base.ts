@@ -13,7 +13,7 @@ export function packageTests(test: ViteUserConfig["test"] = {}): ViteUserConfig 
       outputFile: { json: ".reports/tests.json" },
       // Most suites wait for leases, servers and other processes rather than for a core.
       maxWorkers: 3,
-      testTimeout: 30_000,
+      testTimeout: 60_000,
       hookTimeout: 60_000,
       ...test,
     },

@@ -73,7 +73,7 @@ test("what was in the queue when the web process died is done, and shown, by the
 
   await using second = await first.again();
   expect(await endsOf(second.url, names.length)).toEqual(names.map((name) => `${name} succeeded`));
-});
+}, 120_000);
 
 /** Waits, as a page does, until so many pictures have ended. */
 async function endsOf(url: string, count: number): Promise<readonly string[]> {

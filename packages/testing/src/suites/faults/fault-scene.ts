@@ -38,6 +38,9 @@ import {
 /** Milliseconds for a program to start, on a machine that has other things to do. */
 export const startLimit = 30_000;
 
+/** Milliseconds for which a program tries to reach a server that is there. */
+const reachLimit = 20_000;
+
 const sections = ["ready", "delayed", "running", "dead"] as const;
 
 const defaultLoad: Omit<Load, "prefix" | "count"> = {
@@ -152,24 +155,26 @@ export class FaultScene implements Scene {
   }
 
   async startWorker(settings?: Partial<WorkerSettings>): Promise<RunningWorker> {
-    const process = await spawnWorker(this.workerSettings(settings));
+    const all = this.workerSettings(settings);
+    const process = await spawnWorker(all);
     this.adopt(process);
-    const { historyPath } = await process.waitFor("ready", { timeout: startLimit + (settings?.startTimeout ?? 0) });
+    const { historyPath } = await process.waitFor("ready", { timeout: startLimit + all.startTimeout });
     void this.#countExecutions(process);
     return { process, historyPath };
   }
 
   async startProducer(settings?: Partial<ProducerSettings>): Promise<ProducerProcess> {
-    const producer = await spawnProducer(this.producerSettings(settings));
+    const all = this.producerSettings(settings);
+    const producer = await spawnProducer(all);
     this.adopt(producer);
-    await producer.waitFor("ready", { timeout: startLimit + (settings?.startTimeout ?? 0) });
+    await producer.waitFor("ready", { timeout: startLimit + all.startTimeout });
     return producer;
   }
 
   async startScheduler(): Promise<SchedulerProcess> {
     const scheduler = await spawnScheduler(this.#programSettings());
     this.adopt(scheduler);
-    await scheduler.waitFor("ready", { timeout: startLimit });
+    await scheduler.waitFor("ready", { timeout: startLimit + reachLimit });
     return scheduler;
   }
 
@@ -254,7 +259,7 @@ export class FaultScene implements Scene {
       place: placeOf(this.#parts.directory, this.#parts.proxy?.url),
       history: this.history,
       queue: this.queue,
-      startTimeout: 0,
+      startTimeout: reachLimit,
     };
   }
 

@@ -97,8 +97,8 @@ async function callsEnd(scene: FaultScene): Promise<void> {
 async function startFails(scene: FaultScene): Promise<void> {
   await scene.server.kill();
   const programs: readonly (WorkerProcess | ProducerProcess)[] = await Promise.all([
-    spawnWorker(scene.workerSettings()),
-    spawnProducer(scene.producerSettings()),
+    spawnWorker(scene.workerSettings({ startTimeout: 0 })),
+    spawnProducer(scene.producerSettings({ startTimeout: 0 })),
   ]);
   for (const program of programs) {
     scene.adopt(program);
