@@ -63,7 +63,7 @@ async function zeroIsNone(scene: BrokerScene): Promise<void> {
   await scene.publish(...outgoing);
   if (scene.broker.admin !== undefined) await scene.expectDepth({ ready: 2 });
   expectEachOnce(
-    await scene.drainQueue(),
+    await scene.drainQueue({ atLeast: 2 }),
     outgoing.map(({ message }) => message),
   );
 }

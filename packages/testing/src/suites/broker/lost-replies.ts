@@ -38,7 +38,7 @@ async function ofPublish(scene: BrokerScene): Promise<void> {
       scene,
       messages.map((message) => ({ message })),
     );
-    expectEachOnce(await scene.drainQueue({ quiet: 500 }), messages);
+    expectEachOnce(await scene.drainQueue({ atLeast: 1, quiet: 500 }), messages);
   }
 }
 
@@ -141,7 +141,7 @@ async function ofAck(scene: BrokerScene): Promise<void> {
 
 async function ofRetry(scene: BrokerScene): Promise<void> {
   const messages = await settleWithLostReply(scene, "retry", 20);
-  const drained = (await scene.drainQueue({ quiet: 500 })).map(messageOf);
+  const drained = (await scene.drainQueue({ atLeast: 1, quiet: 500 })).map(messageOf);
   expect(sortedKeys(drained)).toEqual(sortedKeys(messages.map((message) => nextHop(message))));
 }
 
@@ -155,5 +155,5 @@ async function ofReject(scene: BrokerScene): Promise<void> {
 
 async function ofRelease(scene: BrokerScene): Promise<void> {
   const messages = await settleWithLostReply(scene, "release", 20);
-  expectEachOnce(await scene.drainQueue({ quiet: 500 }), messages);
+  expectEachOnce(await scene.drainQueue({ atLeast: 1, quiet: 500 }), messages);
 }
