@@ -1,7 +1,7 @@
 import { monotonicNow } from "@taskferry/core";
 import { expect } from "vitest";
 import { assertTotalQueue } from "../../total-queue/check-history.ts";
-import { elapse, eventually } from "../patience.ts";
+import { elapse } from "../patience.ts";
 import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { expectRepeatsOf } from "./in-flight.ts";
@@ -52,10 +52,13 @@ async function whileAsleep(scene: FaultScene): Promise<void> {
   const producer = await scene.startProducer();
   await scene.produce(producer, { prefix: "before", count: 5 }).finished;
   const { open, total } = scene.proxy.counts.connections;
+  const replaced = scene.proxy.waitFor("connection", {
+    match: ({ connection }) => connection >= total + open,
+    timeout: detectionLimit,
+  });
   scene.proxy.abandon();
   const since = monotonicNow();
-  const replaced = async (): Promise<number> => scene.proxy.counts.connections.total - total;
-  await eventually(replaced, (count) => count >= open, detectionLimit);
+  await replaced;
   const detected = monotonicNow() - since;
   await Promise.all([scene.stopWorker(worker), scene.endProducer(producer)]);
   scene.tellFigures({ "milliseconds to detect": detected });
