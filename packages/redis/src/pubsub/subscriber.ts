@@ -13,7 +13,7 @@ export interface SubscriberParts {
 
 type Receive = (frame: Buffer) => void;
 
-/** Milliseconds between looks whether the connection still lives: well within the 30 seconds in which a dead one is found. */
+/** Milliseconds between attempts to listen again where one failed. */
 const lookInterval = 10_000;
 
 /**
@@ -67,7 +67,7 @@ export class Subscriber {
 
   async #open(): Promise<void> {
     await this.#connect();
-    this.#looks = setInterval(() => void this.#look(), lookInterval);
+    this.#looks = setInterval(() => void this.#catchUp(), lookInterval);
   }
 
   async #connect(): Promise<void> {
@@ -125,12 +125,6 @@ export class Subscriber {
     }
     this.#isBehind = false;
     this.#parts.onGap();
-  }
-
-  async #look(): Promise<void> {
-    if (this.#isBehind) return this.#catchUp();
-    // A connection that does not answer is given up by this call itself.
-    await this.#connection?.call((client) => client.ping()).catch(() => undefined);
   }
 
   async #subscribe(channels: readonly string[]): Promise<void> {
