@@ -43,7 +43,7 @@ export const shortScale: FaultScale = {
   redelivery: 20_000,
   pause: 0,
   // A stop of the machine makes a fifth of them late.
-  delays: { count: 1_000, over: 5_000, late: 4_000 },
+  delays: { count: 1_000, over: 5_000, late: 2_000 },
   cancellations: { count: 150, over: 4_000, kills: 2 },
   workflows: { trees: 30, kills: 2 },
   schedules: { seconds: 12, pause: 3_000 },
