@@ -62,7 +62,9 @@ export function createBatcher<TItem, TAnswer>({
   const send = async (batch: Batch<TItem, TAnswer>): Promise<void> => {
     try {
       const answers = await run(batch.items);
-      for (const [index, resolve] of batch.resolves.entries()) tell(resolve, answers[index] as TAnswer);
+      const { resolves } = batch;
+      for (let index = 0; index < resolves.length; index += 1)
+        tell(resolves[index] as (answer: TAnswer) => void, answers[index] as TAnswer);
     } catch (error) {
       for (const reject of batch.rejects) tell(reject, error);
     }

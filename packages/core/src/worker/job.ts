@@ -42,6 +42,8 @@ export class Job {
   hasEntered = false;
   /** Why its signal aborted. */
   aborted: AbortedError | undefined;
+  /** Where it stands among the jobs of its queue. */
+  place = -1;
   /** Frees the slot that it was started in. */
   onFree: () => void = nothing;
   /** Set while the handler runs. */

@@ -1,6 +1,5 @@
 import type { Delivery } from "../broker.ts";
 import type { RunningTask } from "../presence.ts";
-import { TurnoverSet } from "../turnover.ts";
 import type { Job } from "./job.ts";
 
 /**
@@ -8,26 +7,30 @@ import type { Job } from "./job.ts";
  * looked through, and kept without a key.
  */
 export class Jobs {
-  readonly #jobs = new TurnoverSet<Job>();
+  readonly #jobs: Job[] = [];
 
   add(job: Job): void {
-    this.#jobs.add(job);
+    job.place = this.#jobs.length;
+    this.#jobs.push(job);
   }
 
+  /** The last one takes its place. */
   remove(job: Job): void {
-    this.#jobs.delete(job);
+    if (this.#jobs[job.place] !== job) return;
+    const last = this.#jobs.pop() as Job;
+    if (last === job) return;
+    this.#jobs[job.place] = last;
+    last.place = job.place;
   }
 
   /** The one of this id and run. */
   get(key: string): Job | undefined {
-    for (const job of this.#jobs) if (job.key === key) return job;
-    return undefined;
+    return this.#jobs.find((job) => job.key === key);
   }
 
   /** The job of this very delivery. */
   of(delivery: Delivery): Job | undefined {
-    for (const job of this.#jobs) if (job.delivery === delivery) return job;
-    return undefined;
+    return this.#jobs.find((job) => job.delivery === delivery);
   }
 
   get all(): readonly Job[] {

@@ -215,6 +215,7 @@ function createExecutor(
     wrap,
     timeoutGrace: abortGrace,
     maxResultBytes: protection.limitOf(connections.results?.capabilities.maxOutcomeBytes ?? Number.POSITIVE_INFINITY),
+    keepsResults: connections.results !== undefined,
   };
   const loop = createLoopExecutor({
     ...parts,

@@ -44,6 +44,14 @@ describe("outcomes", () => {
     expect(await failed("promise")).toMatchObject({ status: "failed", error: { message: "no then" } });
   });
 
+  test("what no backend keeps is not serialized", async () => {
+    const open = defineTask<void, unknown>("open");
+    const { client, seen } = await stage([open.handler(() => () => "no data")], { results: false });
+    const { id } = await client.enqueue(open);
+    const ended = seen("task.failed", (event) => event.id === id).then(({ error }) => expect.unreachable(error.message));
+    await Promise.race([ended, seen("task.succeeded", (event) => event.id === id)]);
+  });
+
   test("rich values cross both ways", async () => {
     const echo = defineTask<unknown, unknown>("echo");
     const { client } = await stage([echo.handler((input) => input)]);

@@ -105,11 +105,19 @@ export class Intake {
     return held;
   }
 
+  takeUpTo(band: Band, most: number): readonly Held[] {
+    const taken = this.#waiting[band].splice(0, most);
+    for (const held of taken) held.isTaken = true;
+    this.#taken += taken.length;
+    return taken;
+  }
+
   /** To be told of what was taken and is settled. */
   putDown(held: Held): void {
     if (!held.isTaken) return;
     held.isTaken = false;
     this.#taken -= 1;
+    if (held.subscription !== undefined) held.subscription.outstanding -= 1;
   }
 
   /** Takes back all that waits, to be handed back. */
@@ -262,9 +270,9 @@ export class Intake {
     this.#parts.onArrival();
   }
 
-  #forget({ raw, subscription }: Held): void {
+  #forget({ raw, subscription, isTaken }: Held): void {
     this.#open.delete(raw.fields.deliveryTag);
-    if (subscription !== undefined) subscription.outstanding -= 1;
+    if (subscription !== undefined && !isTaken) subscription.outstanding -= 1;
   }
 
   #onClose(): void {

@@ -16,10 +16,10 @@ export class Turns {
     return lower.find((band) => band !== this.#lastLower) ?? (lower[0] as Band);
   }
 
-  /** To be told of each take. */
-  took(band: Band, waiting: readonly Band[]): void {
+  /** To be told of each take, or of `count` from one band at once. */
+  took(band: Band, waiting: readonly Band[], count = 1): void {
     if (band === waiting[0]) {
-      this.#streak += 1;
+      this.#streak += count;
       return;
     }
     this.#streak = 0;

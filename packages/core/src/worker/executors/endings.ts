@@ -1,5 +1,6 @@
 import { parseDuration } from "../../duration.ts";
 import { isTaskferryError, MessageError, type RetryLater } from "../../errors.ts";
+import type { Message } from "../../message.ts";
 import type { SerializerSet } from "../../serializer-set.ts";
 import type { Ended } from "../job.ts";
 
@@ -30,10 +31,16 @@ export interface OutputParts {
   readonly serializers: SerializerSet;
   /** Bytes of a serialized result at most. */
   readonly maxResultBytes: number;
+  /** Whether anybody can ask for results. */
+  readonly keepsResults: boolean;
 }
 
-/** What cannot be stored will be no better the next time, so it is final. */
-export function serializeOutput(task: string, value: unknown, { serializers, maxResultBytes }: OutputParts): Ended {
+const unkept = { contentType: "", body: new Uint8Array() };
+
+/** What cannot be stored will be no better the next time, so it is final. What nobody will read is not serialized. */
+export function serializeOutput({ task, plan }: Message, value: unknown, parts: OutputParts): Ended {
+  const { serializers, maxResultBytes, keepsResults } = parts;
+  if (!keepsResults && plan === undefined) return { kind: "returned", result: unkept };
   try {
     const body = serializers.serialize(value);
     if (body.length > maxResultBytes) throw tooLarge(task, body.length, maxResultBytes);

@@ -71,7 +71,7 @@ class LoopExecution implements RunningExecution {
     const job = this.#job;
     const overruled = job.aborted === undefined ? undefined : endOverruled(job);
     if (overruled !== undefined) this.#end(overruled);
-    else if (job.handler.task.output === undefined) this.#end(serializeOutput(job.message.task, value, this.#parts));
+    else if (job.handler.task.output === undefined) this.#end(serializeOutput(job.message, value, this.#parts));
     else void checkOutput(job, value, this.#parts).then((ended) => this.#end(ended));
   }
 
@@ -121,10 +121,10 @@ function runProvided(job: Job, context: HandlerContext, { providers }: LoopExecu
 
 async function checkOutput(job: Job, returned: unknown, parts: LoopExecutorParts): Promise<Ended> {
   const { output, name } = job.handler.task;
-  if (output === undefined) return serializeOutput(name, returned, parts);
+  if (output === undefined) return serializeOutput(job.message, returned, parts);
   try {
     const subject = { code: "OUTPUT_INVALID", name: `What the handler of ${name} returned` } as const;
-    return serializeOutput(name, await validate(output, returned, subject), parts);
+    return serializeOutput(job.message, await validate(output, returned, subject), parts);
   } catch (error) {
     return { kind: "threw", error, isFinal: true };
   }

@@ -105,7 +105,7 @@ async function runWrapped(job: Job, parts: WrappedParts): Promise<Ended> {
   try {
     const returned = await parts.wrap(new JobExecution(job), next);
     const isUntouched = ended?.kind === "returned" && returned === value;
-    return overrule(job, isUntouched ? (ended as Ended) : serializeOutput(job.message.task, returned, parts));
+    return overrule(job, isUntouched ? (ended as Ended) : serializeOutput(job.message, returned, parts));
   } catch (error) {
     if (ended !== undefined && error === thrown) return ended;
     return endAborted(job) ?? classify(error);

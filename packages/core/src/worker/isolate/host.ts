@@ -120,6 +120,8 @@ export class Host {
       wrap: undefined,
       timeoutGrace: 0,
       maxResultBytes: start.maxResultBytes ?? Number.POSITIVE_INFINITY,
+      // Whoever asked for it may look at it.
+      keepsResults: true,
       onAbandoned: () => undefined,
     });
     const loopDelay = watchLoopDelay(start.blockedAfter, (milliseconds) => {
