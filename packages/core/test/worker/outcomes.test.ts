@@ -48,7 +48,9 @@ describe("outcomes", () => {
     const open = defineTask<void, unknown>("open");
     const { client, seen } = await stage([open.handler(() => () => "no data")], { results: false });
     const { id } = await client.enqueue(open);
-    const ended = seen("task.failed", (event) => event.id === id).then(({ error }) => expect.unreachable(error.message));
+    const ended = seen("task.failed", (event) => event.id === id).then(({ error }) =>
+      expect.unreachable(error.message),
+    );
     await Promise.race([ended, seen("task.succeeded", (event) => event.id === id)]);
   });
 
