@@ -22,7 +22,7 @@ export interface Measurement {
 }
 
 /** Round trips that only warm up: until the compiler has done its work, what has more code is measured as slower. */
-const warmUps = 2_000;
+const warmUps = 10_000;
 
 /** Measures one phase of one subject in this process. */
 export async function measure({ subject: name, phase, setting }: Order): Promise<Measurement> {
