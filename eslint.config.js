@@ -8,7 +8,7 @@ export default tseslint.config(
     linterOptions: { reportUnusedDisableDirectives: "error" },
     languageOptions: {
       parser: tseslint.parser,
-      // Two programs for all packages: one for each package takes three times as long.
+      // Two programs for all packages: one for each package takes twice as long.
       parserOptions: { project: ["tsconfig.json", "apps/demo/tsconfig.json"], tsconfigRootDir: import.meta.dirname },
     },
     plugins: { "@typescript-eslint": tseslint.plugin },

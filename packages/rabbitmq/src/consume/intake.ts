@@ -34,6 +34,7 @@ export interface Held {
 interface Subscription {
   readonly band: Band;
   readonly prefetch: number;
+  /** Sent to us, and not yet known to be settled by the server: an acknowledgement is under way behind all that it sends. */
   outstanding: number;
 }
 
