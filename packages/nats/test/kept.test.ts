@@ -58,7 +58,7 @@ test("a revision that expired meets no condition, though its number still stands
   const state = await opened(natsState({ url: server.current().url, namespace: "met" }));
   const [written] = await state.put([{ key: ["k"], value: Buffer.from("v"), ttl: 50 }]);
   if (written?.status !== "written") throw new Error("Expected the first put to be written.");
-  await expect.poll(() => state.get([["k"]])).toEqual([undefined]);
+  await expect.poll(() => state.get([["k"]]), { timeout: 10_000 }).toEqual([undefined]);
   const late = { key: ["k"], value: Buffer.from("late"), expect: { revision: written.revision } };
   expect(await state.put([late])).toEqual([{ status: "conflict", current: undefined }]);
 });
