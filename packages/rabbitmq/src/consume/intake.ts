@@ -21,8 +21,8 @@ export interface Held {
   readonly intake: Intake;
   readonly band: Band;
   readonly raw: ConsumeMessage;
-  /** By which subscription it came, unless it was fetched. */
-  readonly subscription: Subscription | undefined;
+  /** Against which subscription it counts; none where it was fetched, or is known to be settled. */
+  subscription: Subscription | undefined;
   /** Whether it was taken and is not settled. */
   isTaken: boolean;
   /** Whether a settlement of it is under way, or done. */
@@ -97,16 +97,8 @@ export class Intake {
     return this.#taken;
   }
 
-  take(band: Band): Held | undefined {
-    const held = this.#waiting[band].shift();
-    if (held !== undefined) {
-      held.isTaken = true;
-      this.#taken += 1;
-    }
-    return held;
-  }
-
-  takeUpTo(band: Band, most: number): readonly Held[] {
+  /** Takes up to so many of a band, the oldest first. */
+  take(band: Band, most: number): readonly Held[] {
     const taken = this.#waiting[band].splice(0, most);
     for (const held of taken) held.isTaken = true;
     this.#taken += taken.length;
@@ -118,7 +110,7 @@ export class Intake {
     if (!held.isTaken) return;
     held.isTaken = false;
     this.#taken -= 1;
-    if (held.subscription !== undefined) held.subscription.outstanding -= 1;
+    this.#discount(held);
   }
 
   /** Takes back all that waits, to be handed back. */
@@ -271,9 +263,14 @@ export class Intake {
     this.#parts.onArrival();
   }
 
-  #forget({ raw, subscription, isTaken }: Held): void {
-    this.#open.delete(raw.fields.deliveryTag);
-    if (subscription !== undefined && !isTaken) subscription.outstanding -= 1;
+  #forget(held: Held): void {
+    this.#open.delete(held.raw.fields.deliveryTag);
+    if (!held.isTaken) this.#discount(held);
+  }
+
+  #discount(held: Held): void {
+    if (held.subscription !== undefined) held.subscription.outstanding -= 1;
+    held.subscription = undefined;
   }
 
   #onClose(): void {

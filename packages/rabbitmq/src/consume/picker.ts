@@ -29,17 +29,12 @@ export class Picker {
       const waiting = setOf(intake);
       if (waiting === 0) break;
       const ranks = subsets[waiting | lively] as readonly Band[];
-      const [only] = ranks;
-      if (ranks.length === 1 && only !== undefined) {
-        const taken = intake.takeUpTo(only, room - picked.length);
-        this.#turns.took(only, ranks, taken.length);
-        return picked.length === 0 ? taken : [...picked, ...taken];
-      }
       const band = this.#turns.next(ranks);
-      const held = intake.take(band);
-      if (held === undefined) break;
-      this.#turns.took(band, ranks);
-      picked.push(held);
+      // Where there is one band alone, there are no turns.
+      const taken = intake.take(band, ranks.length === 1 ? room - picked.length : 1);
+      if (taken.length === 0) break;
+      this.#turns.took(band, ranks, taken.length);
+      picked.push(...taken);
     }
     return picked;
   }

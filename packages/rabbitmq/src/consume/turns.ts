@@ -16,8 +16,8 @@ export class Turns {
     return lower.find((band) => band !== this.#lastLower) ?? (lower[0] as Band);
   }
 
-  /** To be told of each take, or of `count` from one band at once. */
-  took(band: Band, waiting: readonly Band[], count = 1): void {
+  /** To be told of each take, of how many it was. */
+  took(band: Band, waiting: readonly Band[], count: number): void {
     if (band === waiting[0]) {
       this.#streak += count;
       return;
