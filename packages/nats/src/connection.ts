@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { ClosedError, monotonicNow, parseDuration, type TaskferryError } from "@taskferry/core";
-import { addressOf, Backoff, createNatsConnection, longestPauseAfter } from "./driver.ts";
+import { addressOf, Backoff, closeNatsConnection, createNatsConnection, longestPauseAfter } from "./driver.ts";
 import { Exchange, type Replies, type Request } from "./exchange.ts";
 import { denied, isDenied, unavailable } from "./faults.ts";
 import type { NatsConnectionOptions } from "./options.ts";
@@ -112,7 +112,7 @@ export class Connection {
     if (driver === undefined) return;
     // What was said last, such as that something is handed back, is on its way before the connection ends.
     if (wasConnected) await within(driver.flush(), lastWord);
-    if (this.#options.connection === undefined) await driver.close();
+    if (this.#options.connection === undefined) await closeNatsConnection(driver);
   }
 
   /** Resolves to whether there is a connection within `limit` milliseconds. */

@@ -1,4 +1,10 @@
-import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
+import {
+  type ConnectionOptions,
+  connect,
+  type NatsConnection,
+  NatsConnectionImpl,
+  ProtocolHandler,
+} from "@nats-io/transport-node";
 import { monotonicNow, redactUrl } from "@taskferry/core";
 import { type NatsConnectionOptions, readableUrl } from "./options.ts";
 
@@ -29,12 +35,12 @@ export function longestPauseAfter(outage: number): number {
 }
 
 /** Connects, and keeps connecting for ever once it has. */
-export function createNatsConnection(
+export async function createNatsConnection(
   given: NatsConnectionOptions,
   timeout: number,
   backoff: Backoff,
 ): Promise<NatsConnection> {
-  return connect({
+  const { connection, protocol } = startConnecting({
     ...given.options,
     ...credentialsOf(given),
     timeout,
@@ -47,6 +53,42 @@ export function createNatsConnection(
     maxPingOut: 2,
     reconnectDelayHandler: () => backoff.next(),
   });
+  try {
+    return await connection;
+  } catch (error) {
+    protocol?.transport.discard();
+    throw error;
+  }
+}
+
+/** Closes for good, with what is only being connected. */
+export async function closeNatsConnection(driver: NatsConnection): Promise<void> {
+  await driver.close();
+  if (driver instanceof NatsConnectionImpl) driver.protocol.transport.discard();
+}
+
+/**
+ * The driver leaves the socket of an attempt that took too long open, and hands out nothing by which it could be closed:
+ * no process ends that has one. So what the driver makes, as it begins to connect, is kept here.
+ */
+function startConnecting(options: ConnectionOptions): {
+  readonly connection: Promise<NatsConnection>;
+  readonly protocol: ProtocolHandler | undefined;
+} {
+  const { connect: own } = ProtocolHandler;
+  let protocol: ProtocolHandler | undefined;
+  ProtocolHandler.connect = async (parsed, publisher) => {
+    const made = new ProtocolHandler(parsed, publisher);
+    protocol = made;
+    await made.dialLoop();
+    return made;
+  };
+  try {
+    const connection = connect(options);
+    return { connection, protocol };
+  } finally {
+    ProtocolHandler.connect = own;
+  }
 }
 
 /** The driver reads no credentials from URLs. */

@@ -6,6 +6,7 @@ import type { FaultScene } from "./fault-scene.ts";
 import type { FaultTopic } from "./fault-topic.ts";
 import { expectRepeatsOf } from "./in-flight.ts";
 import { resumedAfter } from "./load.ts";
+import { spawnProducer, spawnWorker } from "./programs.ts";
 
 export const halfOpenTopic: FaultTopic = {
   name: "frozen connection",
@@ -16,6 +17,11 @@ export const halfOpenTopic: FaultTopic = {
       name: "of idle workers and producers is given up while nothing is done, and they end when told to",
       check: whileAsleep,
     },
+    {
+      name: "of workers and producers that start is given up, and they work over a new one and end when told to",
+      check: atStart,
+    },
+    { name: "of workers and producers that connect anew keeps none of them from ending", check: whileReconnecting },
     { name: "of busy workers and producers is given up, and they resume and lose nothing", check: whileBusy },
     {
       name: "and new ones that freeze too: calls end in time, reconnects back off, and all resume",
@@ -62,6 +68,43 @@ async function whileAsleep(scene: FaultScene): Promise<void> {
   const detected = monotonicNow() - since;
   await Promise.all([scene.stopWorker(worker), scene.endProducer(producer)]);
   scene.tellFigures({ "milliseconds to detect": detected });
+}
+
+/** The first attempts to connect are taken and not answered, until they have been given up: what comes then is too late. */
+async function atStart(scene: FaultScene): Promise<void> {
+  const startTimeout = scene.scale.patience;
+  scene.proxy.use("freeze");
+  const process = await spawnWorker(scene.workerSettings({ startTimeout }));
+  scene.adopt(process);
+  const producer = await spawnProducer(scene.producerSettings({ startTimeout }));
+  scene.adopt(producer);
+  await Promise.all([process, producer].map((program) => program.waitForOutput(/trying again/, scene.patience)));
+  scene.proxy.use("pass");
+  const [{ historyPath }] = await Promise.all([
+    process.waitFor("ready", scene.patience),
+    producer.waitFor("ready", scene.patience),
+  ]);
+  await scene.produce(producer, { prefix: "task", count: 5 }).finished;
+  await Promise.all([scene.stopWorker({ process, historyPath }), scene.endProducer(producer)]);
+  await assertTotalQueue(scene.history, { repeats: 0 });
+}
+
+/** They end while what they connect to says nothing. A worker that has something to settle would wait for it. */
+async function whileReconnecting(scene: FaultScene): Promise<void> {
+  const worker = await scene.startWorker();
+  const producer = await scene.startProducer();
+  await scene.produce(producer, { prefix: "before", count: 5 }).finished;
+  await scene.expectDepth({ dead: 0 });
+  const { open, total } = scene.proxy.counts.connections;
+  const retaken = scene.proxy.waitFor("connection", {
+    match: ({ connection }) => connection >= total + open,
+    ...scene.patience,
+  });
+  scene.proxy.use("freeze");
+  scene.proxy.reset();
+  await retaken;
+  await Promise.all([scene.stopWorker(worker), scene.endProducer(producer)]);
+  await assertTotalQueue(scene.history, { repeats: 0 });
 }
 
 async function whileBusy(scene: FaultScene): Promise<void> {

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type Client, createClient, isTaskferryError, monotonicNow, type Outcome } from "@taskferry/core";
+import { type Client, createClient, isTaskferryError, jsonLogger, monotonicNow, type Outcome } from "@taskferry/core";
 import { type HistoryWriter, openHistory } from "../../../total-queue/history-writer.ts";
 import { type Load, type ProducerCommand, type ProducerMessage, spread } from "./messages.ts";
 import { loadConfigure, type ProducerSettings, readSettings } from "./settings.ts";
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const settings = readSettings<ProducerSettings>();
   const { publishTimeout, startTimeout, queue, place } = settings;
   const configure = await loadConfigure(settings.module);
-  const client = await createClient({ ...configure(place), publishTimeout, startTimeout });
+  const client = await createClient({ ...configure(place), logger: jsonLogger(), publishTimeout, startTimeout });
   const history = openHistory(settings.history, "producer");
   process.on("message", (command: ProducerCommand) => {
     obey(command, { client, history, queue }).catch(failToStart);
