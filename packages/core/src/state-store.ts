@@ -33,8 +33,9 @@ export interface StateStore extends Connectable {
 
   /**
    * A snapshot of the entries under `prefix`, then every change, in order for each key. After a gap (a lost connection)
-   * it yields a snapshot again, which replaces all that came before. An expiry is not announced: entries say when they
-   * expire. A slow reader loses no change but may see only the last of several to one key. Ends when `signal` aborts.
+   * it yields a snapshot again, which replaces all that came before. Where that takes time to read, `gap` comes first: what
+   * has changed is unknown until the snapshot. An expiry is not announced: entries say when they expire. A slow reader
+   * loses no change but may see only the last of several to one key. Ends when `signal` aborts.
    */
   watch(prefix: StateKey, signal: AbortSignal): AsyncIterable<StateChange>;
 
@@ -103,5 +104,6 @@ export interface StatePage {
 
 export type StateChange =
   | { readonly type: "snapshot"; readonly entries: readonly StateEntry[] }
+  | { readonly type: "gap" }
   | { readonly type: "put"; readonly entry: StateEntry }
   | { readonly type: "delete"; readonly key: StateKey };

@@ -6,7 +6,7 @@ import type { StateChange, StateEntry, StateKey } from "./state-store.ts";
 export interface AnnouncedChange {
   /** Higher than that of every earlier change to the same key, and that of the entry as a number. */
   readonly revision: number;
-  readonly change: Exclude<StateChange, { readonly type: "snapshot" }>;
+  readonly change: Extract<StateChange, { readonly type: "put" | "delete" }>;
 }
 
 export interface StateWatchParts {
@@ -19,7 +19,7 @@ export interface StateWatchParts {
 
 /**
  * One watch of a state store whose server announces what changes: a snapshot, then the changes that came after it; a
- * snapshot again after a gap. Where the server is out of reach it tries again.
+ * snapshot again after a gap, which it tells of first. Where the server is out of reach it tries again.
  */
 export class StateWatch {
   readonly #parts: StateWatchParts;
@@ -59,14 +59,18 @@ export class StateWatch {
     const onAbort = (): void => this.#wake?.();
     signal.addEventListener("abort", onAbort);
     const revisions = new Map<string, number>();
+    let isWhole = false;
     try {
       while (!signal.aborted) {
         if (this.#isFailed) throw this.#reason;
         if (this.#needsSnapshot) {
+          if (isWhole) yield { type: "gap" };
+          isWhole = false;
           const entries = await this.#takeSnapshot();
           if (entries === undefined) continue;
           revisions.clear();
           for (const entry of entries) revisions.set(nameOf(entry.key), Number(entry.revision));
+          isWhole = true;
           yield { type: "snapshot", entries };
           continue;
         }

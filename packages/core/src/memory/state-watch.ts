@@ -2,7 +2,7 @@ import { ClosedError } from "../errors.ts";
 import type { StateChange, StateEntry, StateKey } from "../state-store.ts";
 import { createKeepAlive } from "./keep-alive.ts";
 
-type Change = Exclude<StateChange, { readonly type: "snapshot" }>;
+type Change = Extract<StateChange, { readonly type: "put" | "delete" }>;
 
 interface Watcher {
   readonly prefix: StateKey;

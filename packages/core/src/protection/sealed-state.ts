@@ -68,7 +68,7 @@ async function* openChanges(
   { open, openAll }: Openers,
 ): AsyncGenerator<StateChange> {
   for await (const change of changes) {
-    if (change.type === "delete") yield change;
+    if (change.type === "delete" || change.type === "gap") yield change;
     else if (change.type === "snapshot") yield { type: "snapshot", entries: openAll(change.entries) };
     else {
       const entry = open(change.entry);

@@ -82,6 +82,7 @@ export class ScheduleMirror {
   #apply(change: StateChange): void {
     if (change.type === "delete") return this.forget(change.key.at(-1) ?? "");
     if (change.type === "put") return void this.#read(() => this.#hear(readEntry(change.entry)));
+    if (change.type === "gap") return;
     const ids = new Set(change.entries.map(({ key }) => key.at(-1) ?? ""));
     for (const id of this.#schedules.keys()) if (!ids.has(id)) this.forget(id);
     for (const entry of change.entries) this.#read(() => this.learn(readEntry(entry)));

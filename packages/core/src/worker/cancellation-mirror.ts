@@ -75,9 +75,10 @@ export class CancellationMirror {
     this.#dropExpired();
     if (change.type === "put") return this.learn(change.entry);
     if (change.type === "delete") return void this.#records.delete(change.key.at(-1) ?? "");
+    this.#isComplete = change.type === "snapshot";
+    if (change.type === "gap") return;
     this.#records.clear();
     for (const entry of change.entries) this.learn(entry);
-    this.#isComplete = true;
   }
 
   /** Expiries are not announced; those that are written last mostly expire last, so a look at the front suffices. */

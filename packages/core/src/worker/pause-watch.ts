@@ -65,7 +65,7 @@ export class PauseWatch {
   #apply(change: StateChange): void {
     if (change.type === "put") this.#paused.add(change.entry.key.at(-1) ?? "");
     else if (change.type === "delete") this.#paused.delete(change.key.at(-1) ?? "");
-    else {
+    else if (change.type === "snapshot") {
       this.#paused.clear();
       for (const { key } of change.entries) this.#paused.add(key.at(-1) ?? "");
     }

@@ -111,3 +111,30 @@ test("a broker that looks into dead letters alone cannot take back: each task is
   await seen("task.cancelled", ({ id }) => id === "late");
   expect(events.filter(({ type }) => type === "task.started")).toHaveLength(1);
 });
+
+test("after a gap in what is heard of cancellations, each task is asked for before it starts", async () => {
+  const broker = memory();
+  const state = broker.companions.state();
+  const lost = gate<void>();
+  const told = gate<void>();
+  const gappy: StateStore = {
+    ...state,
+    watch: async function* (prefix, signal) {
+      if (prefix[0] !== "cancel") return yield* state.watch(prefix, signal);
+      yield { type: "snapshot", entries: [] };
+      await lost.promise;
+      yield { type: "gap" };
+      told.open();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+  };
+  const task = defineTask("quick");
+  const { client, events } = await stage([task.handler(() => undefined)], { broker, state: gappy });
+  await (await client.enqueue(task)).result();
+  await client.cancel(["late"]);
+  lost.open();
+  await told.promise;
+  const late = await client.enqueue(task, undefined, { id: "late" });
+  expect(await late.outcome({ timeout: "10s" })).toMatchObject({ status: "cancelled" });
+  expect(events.filter(({ type }) => type === "task.started")).toHaveLength(1);
+});

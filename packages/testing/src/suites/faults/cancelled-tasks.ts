@@ -1,7 +1,7 @@
 import type { Handle, Outcome, WorkerEvent } from "@taskferry/core";
 import { expect } from "vitest";
 import { readHistory } from "../../total-queue/check-history.ts";
-import { type Run, runsOf, signalLimit, type WorkerHistory } from "./cancelled-runs.ts";
+import { type Run, runsOf, type WorkerHistory } from "./cancelled-runs.ts";
 import type { FaultScene } from "./fault-scene.ts";
 
 /** The moments of its life at which a task is cancelled. */
@@ -55,7 +55,8 @@ export async function expectSound(
   const unforced = cases.filter(({ isForced, call }) => isForced && call.answer !== "finished");
   expect(unforced, "tasks that were cancelled by force and had no outcome at once").toEqual([]);
   const ended = cases.filter(({ outcome }) => outcome.status === "cancelled");
-  const inHand = expectNoneStarted(ended, { of: receiptsOf(events), areAsked: !takesBack(scene) });
+  const slowest = takesBack(scene) ? scene.scale.signal : 0;
+  const inHand = expectNoneStarted(ended, { of: receiptsOf(events), slowest });
   const signals = ended.flatMap((item) => latenessOf(item, item.call.answeredAt));
   expect(Math.max(0, ...signals), "milliseconds to the latest signal").toBeLessThanOrEqual(scene.scale.signal);
   const sinceCalls = ended.flatMap((item) => latenessOf(item, item.call.at));
@@ -92,10 +93,11 @@ async function expectOneState(scene: FaultScene, played: readonly Played[]): Pro
   }
 }
 
-/** When workers received each task, in epoch milliseconds, and whether they ask for each before it starts. */
 interface Receipts {
+  /** When workers received each task, in epoch milliseconds. */
   readonly of: ReadonlyMap<string, readonly number[]>;
-  readonly areAsked: boolean;
+  /** Milliseconds that the word of a cancellation takes at most; 0 where workers ask for each task before it starts. */
+  readonly slowest: number;
 }
 
 function receiptsOf(events: readonly WorkerEvent[]): Receipts["of"] {
@@ -125,13 +127,12 @@ function expectNoneStarted(cases: readonly Case[], receipts: Receipts): number {
   return late.length;
 }
 
-function wasInHand({ id, isForced, call, runs }: Case, { of, areAsked }: Receipts): boolean {
+function wasInHand({ id, isForced, call, runs }: Case, { of, slowest }: Receipts): boolean {
   // Its message was taken back, or its handler had ended.
   if (call.answer === "finished" && !isForced) return false;
   const before = runs.filter(({ startedAt }) => startedAt <= call.answeredAt).length;
   if (runs.length > before + 1) return false;
-  const latest = areAsked ? call.answeredAt : call.answeredAt + signalLimit;
-  return (of.get(id) ?? []).filter((at) => at <= latest).length > before;
+  return (of.get(id) ?? []).filter((at) => at <= call.answeredAt + slowest).length > before;
 }
 
 /** Milliseconds until what ran saw its signal, ended by itself, or lost its worker. Those that fail at once have no say. */

@@ -58,12 +58,18 @@ function aimOf(index: number): Moment | undefined {
   return moments[index % (moments.length + 1)];
 }
 
+/** Those that are still in the midst of it however slow the machine is: a third. */
+function isLong(index: number): boolean {
+  return Math.floor(index / (moments.length + 1)) % 3 === 0;
+}
+
 async function enter({ scene, history }: Play, index: number): Promise<Actor> {
   const client = await scene.sharedClient();
   const id = `random-${index}`;
   const aim = aimOf(index);
-  const delay = aim === "delayed" ? spread([200, 1_500], index) : 0;
-  const milliseconds = spread(aim === "finishing" ? [5, 50] : [5, 800], index);
+  const delay = aim === "delayed" ? (isLong(index) ? 6_000 : spread([200, 1_500], index)) : 0;
+  const milliseconds =
+    aim === "running" && isLong(index) ? 10_000 : spread(aim === "finishing" ? [5, 50] : [5, 800], index);
   history.record("attempted", id);
   const options = { id, queue: scene.queue, ...(delay > 0 && { delay }) };
   const delayedUntil = delay === 0 ? 0 : Date.now() + delay;
@@ -86,7 +92,7 @@ async function reach({ told, before }: Play, { id, index, aim, milliseconds, han
       return isOdd ? until("task.received") : undefined;
     case "running":
       await until("task.started");
-      return elapse(spread([0, milliseconds / 2], index));
+      return elapse(spread([0, Math.min(400, milliseconds / 2)], index));
     case "retrying":
       return until("task.retrying");
     case "finishing":

@@ -57,7 +57,7 @@ export class WatchReader {
       for (const entry of change.entries) this.#entries.set(nameOf(entry.key), textOf(entry) ?? "");
     } else if (change.type === "put") {
       this.#entries.set(nameOf(change.entry.key), textOf(change.entry) ?? "");
-    } else {
+    } else if (change.type === "delete") {
       this.#entries.delete(nameOf(change.key));
     }
   }
