@@ -15,7 +15,7 @@ const tasks = coreFiles(
 );
 /** What client and worker are both made with. */
 const joints = coreFiles(
-  "cancellation|pause|state-entries|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|pauses|presence|read-delivery|stage|progress|serializer-set|surroundings|url-schemes",
+  "cancellation|pause|state-entries|group-results|workflow|to-outcome|capability-checks|compose|config|connections|event-stream|events|inspection|listeners|patient-start|pauses|presence|read-delivery|stage|progress|serializer-set|surroundings|url-schemes",
 );
 /** Making messages and handing them to brokers: for clients, and for handlers that enqueue. */
 const enqueue = coreFolders("enqueue|plans");

@@ -32,8 +32,30 @@ export function refuseBroadcast({ name }: Pick<Broker, "name">, task: string): n
   );
 }
 
-/** Refuses what a broker cannot keep of a task's definition, as a worker starts. @throws UnsupportedCapabilityError */
-export function checkRunnable({ name, capabilities }: Broker, task: string, options: ResolvedTaskOptions): void {
+/** What the tasks of a worker need. */
+interface CheckedParts {
+  readonly broker: Broker;
+  readonly broadcast: Broker | undefined;
+  readonly state: StateStore | undefined;
+}
+
+/**
+ * Refuses tasks that what is configured cannot run, as a worker starts.
+ *
+ * @throws UnsupportedCapabilityError; ConfigurationError `STATE_REQUIRED`.
+ */
+export function checkTasks(
+  tasks: Iterable<{ readonly name: string; readonly options: ResolvedTaskOptions }>,
+  { broker, broadcast, state }: CheckedParts,
+): void {
+  for (const { name, options } of tasks) {
+    checkRunnable(options.broadcast ? (broadcast ?? refuseBroadcast(broker, name)) : broker, name, options);
+    checkState(state, name, options);
+  }
+}
+
+/** Refuses what a broker cannot keep of a task's definition. */
+function checkRunnable({ name, capabilities }: Broker, task: string, options: ResolvedTaskOptions): void {
   checkPolicy(name, capabilities, { task, attempts: options.retry.attempts, acknowledge: options.acknowledge });
   if (options.limit === undefined) return;
   for (const capability of ["redelivery", "delay"] as const) {
@@ -43,8 +65,8 @@ export function checkRunnable({ name, capabilities }: Broker, task: string, opti
   }
 }
 
-/** Refuses options that need a state store where there is none. @throws ConfigurationError `STATE_REQUIRED` */
-export function checkState(state: StateStore | undefined, task: string, options: ResolvedTaskOptions): void {
+/** Refuses options that need a state store where there is none. */
+function checkState(state: StateStore | undefined, task: string, options: ResolvedTaskOptions): void {
   const needing = {
     claim: options.claim,
     track: options.track,

@@ -27,6 +27,7 @@ import { type ClientEvent, createEmitter } from "./events.ts";
 import { addListeners } from "./listeners.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { checkId, defaultMaxBodyBytes } from "./message.ts";
+import { createPatientStart } from "./patient-start.ts";
 import type { WorkerInfo } from "./presence.ts";
 import { createProtection, type Protection } from "./protection/protection.ts";
 import type { ResultBackend } from "./result-backend.ts";
@@ -181,7 +182,7 @@ export async function createClient<const TConfig extends ClientConfig>(
   });
   const disconnect = await openConnections(connections, {
     role: "client",
-    startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"),
+    patiently: createPatientStart({ startTimeout: parseDuration(config.startTimeout ?? 0, "startTimeout"), logger }),
     middlewares: config.middlewares ?? [],
     serializers,
     logger,

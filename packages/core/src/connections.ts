@@ -1,11 +1,11 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Broker } from "./broker.ts";
 import type { ConnectionConfig } from "./config.ts";
-import { ConfigurationError, isTaskferryError } from "./errors.ts";
+import { ConfigurationError } from "./errors.ts";
 import type { ConnectionEvent } from "./events.ts";
-import { type Connectable, monotonicNow } from "./lifecycle.ts";
+import type { Connectable } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import type { Middleware, MiddlewareHost } from "./middleware.ts";
+import type { PatientStart } from "./patient-start.ts";
 import type { ResultBackend } from "./result-backend.ts";
 import { findRoot } from "./root.ts";
 import type { StateStore } from "./state-store.ts";
@@ -49,17 +49,12 @@ export async function resolveConnections(config: ConnectionConfig): Promise<Conn
   return { root: context.root, broker, results, state, broadcast };
 }
 
-/** Milliseconds between two tries to connect, at most: a server that comes back is found soon. */
-const longestPause = 1_000;
-
 export interface OpenParts {
   /** Whether the broker for broadcasts is needed from the start. */
   readonly isListening?: boolean;
   readonly role: "client" | "worker";
-  /** Milliseconds for which servers that are out of reach are tried again. */
-  readonly startTimeout: number;
-  /** Whether somebody still waits for the start. */
-  readonly isWanted?: () => boolean;
+  /** For servers that are out of reach. */
+  readonly patiently: PatientStart;
   readonly middlewares: readonly Middleware[];
   readonly serializers: MiddlewareHost["serializers"];
   /** Of a worker alone. */
@@ -71,9 +66,8 @@ export interface OpenParts {
 /** Connects all parts and starts the middlewares. Resolves to the way back, which never rejects for a middleware. */
 export async function openConnections(
   { broker, results, state, broadcast }: Connections,
-  { isListening = false, role, middlewares, onBrokerEvent, serializers, pause, ...patience }: OpenParts,
+  { isListening = false, role, middlewares, onBrokerEvent, serializers, pause, patiently, logger }: OpenParts,
 ): Promise<() => Promise<void>> {
-  const { logger } = patience;
   const listened = isListening ? broadcast : undefined;
   const unsubscribes = [...new Set([broker, listened ?? broker])].map((one) =>
     one.on((event) => {
@@ -95,7 +89,7 @@ export async function openConnections(
     if (isOpen) await Promise.all(parts.map((part) => part.close()));
   };
   try {
-    await connectPatiently(parts, patience);
+    await patiently(() => connectAll(parts));
     isOpen = true;
     for (const middleware of middlewares) {
       await middleware.start?.(role, host);
@@ -106,24 +100,6 @@ export async function openConnections(
     throw error;
   }
   return close;
-}
-
-/** Tries again while it is worth it and time is left. */
-async function connectPatiently(
-  parts: readonly Connectable[],
-  { startTimeout, isWanted = () => true, logger }: Pick<OpenParts, "startTimeout" | "isWanted" | "logger">,
-): Promise<void> {
-  const deadline = monotonicNow() + startTimeout;
-  for (let pause = 100; ; pause = Math.min(2 * pause, longestPause)) {
-    try {
-      return await connectAll(parts);
-    } catch (error) {
-      const isPassing = isTaskferryError(error, "BROKER_UNAVAILABLE") && error.retryable;
-      if (!isPassing || !isWanted() || monotonicNow() + pause > deadline) throw error;
-      logger.warn({ error }, "a server is out of reach: trying again");
-      await wait(pause * (0.5 + Math.random() / 2));
-    }
-  }
 }
 
 /** Connects all of `parts`; when one fails, closes those that did connect and rejects with the first failure. */

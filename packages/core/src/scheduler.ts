@@ -13,6 +13,7 @@ import { createEmitter, type Emitter, type SchedulerEvent } from "./events.ts";
 import { addListeners } from "./listeners.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
+import { createPatientStart } from "./patient-start.ts";
 import { createProtection } from "./protection/protection.ts";
 import type { Schedule } from "./schedule.ts";
 import { FireMaker } from "./scheduler/fire-maker.ts";
@@ -142,8 +143,11 @@ class TaskScheduler implements Scheduler {
       { ...guarded, results: undefined },
       {
         role: "client",
-        startTimeout: parseDuration(options.startTimeout ?? 0, "startTimeout"),
-        isWanted: () => this.#stopping === undefined,
+        patiently: createPatientStart({
+          startTimeout: parseDuration(options.startTimeout ?? 0, "startTimeout"),
+          isWanted: () => this.#stopping === undefined,
+          logger: this.#logger,
+        }),
         middlewares: options.middlewares ?? [],
         serializers: createSerializerSet(options.serializer, options.serializers),
         logger: this.#logger,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Unsubscribe } from "./broker.ts";
-import { checkRunnable, checkState, refuseBroadcast } from "./capability-checks.ts";
+import { checkTasks } from "./capability-checks.ts";
 import type { QueueOptions, WorkerConfig } from "./config.ts";
 import { type Connections, openConnections, resolveConnections } from "./connections.ts";
 import { type Duration, parseDuration } from "./duration.ts";
@@ -13,6 +13,7 @@ import type { HandledTask, Handler } from "./handler.ts";
 import { addListeners } from "./listeners.ts";
 import type { LoadModule } from "./load-module.ts";
 import { jsonLogger, type Logger } from "./logger.ts";
+import { createPatientStart } from "./patient-start.ts";
 import { createPauses } from "./pauses.ts";
 import { createProtection, type Protection } from "./protection/protection.ts";
 import { createProviderScope, type ProviderScope } from "./provider-scope.ts";
@@ -179,22 +180,23 @@ class TaskWorker implements Worker {
     this.#state = "starting";
     const settings = readSettings(config);
     const connections = await resolveConnections(config);
-    const { broker, broadcast } = connections;
+    const { broker } = connections;
     const protection = createProtection(config, connections.state);
     const crew = this.#createCrew(settings, connections, protection);
     this.#crew = crew;
     await crew.assemble();
     const queues = resolveQueues(this.#chooseQueues(settings, crew.handlers), crew.handlers);
-    for (const { task } of crew.handlers.values()) {
-      const target = task.options.broadcast ? (broadcast ?? refuseBroadcast(broker, task.name)) : broker;
-      checkRunnable(target, task.name, task.options);
-      checkState(connections.state, task.name, task.options);
-    }
+    const tasks = [...crew.handlers.values()].map(({ task }) => task);
+    checkTasks(tasks, connections);
     const guarded = protection.around(connections, this.#logger);
-    this.#disconnect = await openConnections(guarded, {
-      role: "worker",
+    const patiently = createPatientStart({
       startTimeout: settings.startTimeout,
       isWanted: () => this.#stopping === undefined,
+      logger: this.#logger,
+    });
+    this.#disconnect = await openConnections(guarded, {
+      role: "worker",
+      patiently,
       isListening: queues.broadcast.size > 0,
       middlewares: config.middlewares ?? [],
       serializers: createSerializerSet(config.serializer, config.serializers),
@@ -221,6 +223,7 @@ class TaskWorker implements Worker {
       emitter: this.#emitter,
       logger: this.#logger,
       gates,
+      patiently,
       ...this.#openEnqueueing(guarded, protection),
       isWanted: () => this.#state !== "stopped",
     });

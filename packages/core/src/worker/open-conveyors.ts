@@ -7,6 +7,7 @@ import type { Emitter, WorkerEvent } from "../events.ts";
 import { createGroupReader } from "../group-results.ts";
 import type { Handler } from "../handler.ts";
 import type { Logger } from "../logger.ts";
+import type { PatientStart } from "../patient-start.ts";
 import type { Pauses } from "../pauses.ts";
 import { PlanRunner } from "../plans/plan-runner.ts";
 import { createPlanItems } from "../plans/raw-value.ts";
@@ -48,6 +49,7 @@ export interface OpenConveyorParts {
   readonly logger: Logger;
   readonly protection: Protection;
   readonly gates: readonly Gate[];
+  readonly patiently: PatientStart;
   readonly enqueueChild: EnqueueChild;
   /** To the broker, through the middlewares. */
   readonly publish: (outgoing: OutgoingMessage) => Promise<PublishResult>;
@@ -90,7 +92,8 @@ export async function openConveyors(parts: OpenConveyorParts): Promise<readonly 
   const open = async (from: Broker, [queue, concurrency]: readonly [string, number]): Promise<Conveyor> => {
     const hasOutcomes = from.capabilities.receivers === "one";
     const guard = createGuard(parts, hasOutcomes);
-    const consumer = await from.consume(queue, { window: laneWindow(concurrency), lease: settings.lease });
+    const options = { window: laneWindow(concurrency), lease: settings.lease };
+    const consumer = await parts.patiently(() => from.consume(queue, options));
     return new Conveyor({
       broker: from,
       consumer,
