@@ -24,6 +24,7 @@ describe("connections that fall silent", () => {
     await changes.next();
     proxy.abandon();
     await other.put([{ key: [segment, "a"], value: new Uint8Array([1]) }]);
+    expect((await changes.next()).value).toEqual({ type: "gap" });
     expect((await changes.next()).value).toMatchObject({ type: "snapshot", entries: [{ key: [segment, "a"] }] });
     await other.put([{ key: [segment, "b"], value: new Uint8Array([2]) }]);
     expect((await changes.next()).value).toMatchObject({ type: "put", entry: { key: [segment, "b"] } });
