@@ -65,6 +65,7 @@ export { testSerializer } from "./suites/serializer/test-serializer.ts";
 export type { FaultOffer, FaultOperation, FaultSubject } from "./suites/faults/fault-needs.ts";
 export type { Configure, FaultPlace } from "./suites/faults/fault-place.ts";
 export type { FaultSuiteOptions } from "./suites/faults/test-faults.ts";
+export type { SuitePart } from "./suites/part-of-rules.ts";
 export { testFaults } from "./suites/faults/test-faults.ts";
 export type { Skip } from "./suites/rulebook.ts";
 

@@ -1,4 +1,5 @@
 import { describe, test } from "vitest";
+import { partOfRules, type SuitePart } from "./part-of-rules.ts";
 import { within } from "./patience.ts";
 
 /** One sentence of a contract, and how to see whether it is kept. */
@@ -31,6 +32,8 @@ export interface Scene {
 interface Rulebook<TScene extends Scene, TNeed extends string> {
   readonly title: string;
   readonly topics: readonly Topic<TScene, TNeed>[];
+  /** Default: all. */
+  readonly part?: SuitePart | undefined;
   readonly skip: readonly Skip[];
   /** Why a need is known to be out of reach before anything is started. */
   readonly cannot: Readonly<Partial<Record<string, string>>>;
@@ -46,12 +49,9 @@ const closeLimit = 30_000;
 /** Makes a test of each rule. What is left out says why, in its name or as the note of its skip. */
 export function registerRules<TScene extends Scene, TNeed extends string>(book: Rulebook<TScene, TNeed>): void {
   describe(book.title, () => {
-    const names = new Set<string>();
-    for (const topic of book.topics) {
-      for (const rule of topic.rules) {
-        names.add(`${topic.name} › ${rule.name}`);
-        registerRule(book, topic, rule);
-      }
+    const names = new Set(book.topics.flatMap(({ name, rules }) => rules.map((rule) => `${name} › ${rule.name}`)));
+    for (const topic of partOfRules(book.topics, book.part)) {
+      for (const rule of topic.rules) registerRule(book, topic, rule);
     }
     for (const name of book.skip.flatMap((skip) => skip.tests).filter((skipped) => !names.has(skipped))) {
       test(`skip › ${name}`, () => {

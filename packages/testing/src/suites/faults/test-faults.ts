@@ -1,3 +1,4 @@
+import type { SuitePart } from "../part-of-rules.ts";
 import { registerRules, type Skip } from "../rulebook.ts";
 import { type FaultOffer, type FaultSubject, lackOf } from "./fault-needs.ts";
 import { shortScale, soakScale } from "./fault-scale.ts";
@@ -11,6 +12,8 @@ export interface FaultSuiteOptions extends FaultSubject {
   readonly cannot?: Readonly<Partial<Record<FaultOffer, string>>>;
   /** Tests not to run, with the reason. */
   readonly skip?: readonly Skip[];
+  /** Which rules run here, where the suite is spread over several files: `{ number: 1, of: 2 }`. Default: all. */
+  readonly part?: SuitePart;
   /**
    * `"short"` takes 2 to 5 minutes on two cores, `"soak"` longer: 5,000 tasks with workers killed every 3 seconds, a server
    * that is away for a minute; it prints its figures. Default: `"soak"` when the environment has `TASKFERRY_SOAK=1`.
@@ -29,6 +32,7 @@ export function testFaults(options: FaultSuiteOptions): void {
   registerRules({
     title: `faults ${options.name}`,
     topics: faultTopics,
+    part: options.part,
     skip: options.skip ?? [],
     cannot: { ...options.cannot, ...(!isSoak && { soak: "it takes minutes, and runs with TASKFERRY_SOAK=1" }) },
     timeout: scale.timeout,

@@ -1,0 +1,3 @@
+import { testHalfOfFaults } from "./fixtures/fault-halves.ts";
+
+testHalfOfFaults(2);
