@@ -30,6 +30,9 @@ export function privateNats(options: NatsServerOptions = {}): { readonly current
   };
 }
 
+/** Milliseconds for a server that is there, beside other tests. */
+const patience = 20_000;
+
 /** By what an exchange is known: something in the request, something in the reply. */
 export interface Marks {
   readonly request: readonly string[];
@@ -119,7 +122,7 @@ export function cutReplyTo(proxy: FaultProxy, { request, reply }: Marks): void {
 export async function insertRaw(url: string, queue: string, bytes: Uint8Array): Promise<void> {
   const { hostname, port } = new URL(url);
   const connection = await connect({ servers: `${hostname}:${port}` });
-  await connection.request(new Layout("taskferry").ready(queue, middle), bytes);
+  await connection.request(new Layout("taskferry").ready(queue, middle), bytes, { timeout: patience });
   await connection.close();
 }
 
@@ -131,8 +134,10 @@ function refuse(proxy: FaultProxy): void {
 /** Removes all streams. */
 async function emptied({ host, port }: PrivateServer): Promise<void> {
   const connection = await connect({ servers: `${host}:${port}` });
-  const reply = await connection.request("$JS.API.STREAM.NAMES", "");
+  const reply = await connection.request("$JS.API.STREAM.NAMES", "", { timeout: patience });
   const { streams } = reply.json<{ readonly streams: readonly string[] | null }>();
-  for (const stream of streams ?? []) await connection.request(`$JS.API.STREAM.DELETE.${stream}`, "");
+  for (const stream of streams ?? []) {
+    await connection.request(`$JS.API.STREAM.DELETE.${stream}`, "", { timeout: patience });
+  }
   await connection.close();
 }
