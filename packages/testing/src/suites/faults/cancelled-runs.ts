@@ -4,6 +4,9 @@ import { readHistory } from "../../total-queue/check-history.ts";
 import { parseEvents } from "../../total-queue/history-event.ts";
 import type { FaultScene } from "./fault-scene.ts";
 
+/** Milliseconds for which a task that is on its way to a worker may still start after it was cancelled. */
+export const signalLimit = 500;
+
 /** One start of a handler, as its worker wrote it down. */
 export interface Run {
   readonly id: string;

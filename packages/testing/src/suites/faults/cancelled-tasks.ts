@@ -1,7 +1,7 @@
 import type { Handle, Outcome, WorkerEvent } from "@taskferry/core";
 import { expect } from "vitest";
 import { readHistory } from "../../total-queue/check-history.ts";
-import { type Run, runsOf, type WorkerHistory } from "./cancelled-runs.ts";
+import { type Run, runsOf, signalLimit, type WorkerHistory } from "./cancelled-runs.ts";
 import type { FaultScene } from "./fault-scene.ts";
 
 /** The moments of its life at which a task is cancelled. */
@@ -55,7 +55,7 @@ export async function expectSound(
   const unforced = cases.filter(({ isForced, call }) => isForced && call.answer !== "finished");
   expect(unforced, "tasks that were cancelled by force and had no outcome at once").toEqual([]);
   const ended = cases.filter(({ outcome }) => outcome.status === "cancelled");
-  const slowest = takesBack(scene) ? scene.scale.signal : 0;
+  const slowest = takesBack(scene) ? signalLimit : 0;
   const inHand = expectNoneStarted(ended, { of: receiptsOf(events), slowest });
   const signals = ended.flatMap((item) => latenessOf(item, item.call.answeredAt));
   expect(Math.max(0, ...signals), "milliseconds to the latest signal").toBeLessThanOrEqual(scene.scale.signal);
