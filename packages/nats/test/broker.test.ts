@@ -4,4 +4,4 @@ import skips from "./skip.json" with { type: "json" };
 
 const server = privateNats();
 
-testBroker({ name: "nats", create: () => createBrokerHarness(server.current()), skip: skips });
+testBroker({ name: "nats", create: (request) => createBrokerHarness(server.current(), request), skip: skips });

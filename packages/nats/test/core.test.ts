@@ -8,8 +8,7 @@ const keepsNothing = { insertRaw: "it keeps nothing", cutNextReply: "it keeps no
 for (const [name, make] of Object.entries({ natsCore, natsFanout })) {
   testBroker({
     name,
-    create: () =>
-      createNatsHarness(server.current(), { make: (url) => make({ url, commandTimeout: "1s" }), marks: {} }),
+    create: (request) => createNatsHarness(server.current(), request, { make, marks: {} }),
     cannot: keepsNothing,
   });
 }

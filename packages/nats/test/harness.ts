@@ -2,6 +2,7 @@ import { connect } from "@nats-io/transport-node";
 import {
   createFaultProxy,
   type FaultProxy,
+  type HarnessRequest,
   type NatsServerOptions,
   type PrivateServer,
   startNats,
@@ -52,8 +53,9 @@ export const brokerMarks = {
 /** What a suite may do to an empty NATS. Each value has a proxy of its own before the server, so that it can be cut off. */
 export async function createNatsHarness<TValue extends object, TOperation extends string>(
   server: PrivateServer,
+  { interrupts }: HarnessRequest,
   parts: {
-    readonly make: (url: string) => TValue;
+    readonly make: (place: { readonly url: string; readonly commandTimeout: string }) => TValue;
     readonly marks: Readonly<Record<TOperation, Marks>>;
   },
 ) {
@@ -66,7 +68,7 @@ export async function createNatsHarness<TValue extends object, TOperation extend
   return {
     connect: async () => {
       const proxy = await createFaultProxy(server);
-      const value = parts.make(proxy.url);
+      const value = parts.make({ url: proxy.url, commandTimeout: interrupts ? "1s" : "10s" });
       proxies.set(value, proxy);
       return value;
     },
@@ -95,17 +97,16 @@ export async function createNatsHarness<TValue extends object, TOperation extend
 }
 
 /** For the suite of brokers. */
-export async function createBrokerHarness(server: PrivateServer) {
-  const make = (url: string) => nats({ url, commandTimeout: "1s" });
-  const harness = await createNatsHarness(server, { make, marks: brokerMarks });
+export async function createBrokerHarness(server: PrivateServer, request: HarnessRequest) {
+  const harness = await createNatsHarness(server, request, { make: nats, marks: brokerMarks });
   return { ...harness, insertRaw: (queue: string, bytes: Uint8Array) => insertRaw(server.url, queue, bytes) };
 }
 
 /** For the suite of state stores. */
-export function createStateHarness(server: PrivateServer) {
+export function createStateHarness(server: PrivateServer, request: HarnessRequest) {
   const written = { request: ["PUB $KV.taskferry_state."], reply: stored };
-  return createNatsHarness(server, {
-    make: (url) => natsState({ url, commandTimeout: "1s" }),
+  return createNatsHarness(server, request, {
+    make: natsState,
     marks: { put: written, delete: written, increment: written, add: written, remove: written },
   });
 }

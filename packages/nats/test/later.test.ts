@@ -15,10 +15,13 @@ describe.skipIf(laterNats === undefined)("NATS from 2.12 on", () => {
 
   testBroker({
     name: "nats (from 2.12 on)",
-    create: () => createBrokerHarness(server.current()),
+    create: (request) => createBrokerHarness(server.current(), request),
     skip: skips,
   });
-  testStateStore({ name: "natsState (from 2.12 on)", create: () => createStateHarness(server.current()) });
+  testStateStore({
+    name: "natsState (from 2.12 on)",
+    create: (request) => createStateHarness(server.current(), request),
+  });
 
   describe("what is delayed", () => {
     const open = (namespace: string, more: NatsOptions = {}) =>

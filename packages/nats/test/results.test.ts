@@ -6,9 +6,9 @@ const server = privateNats();
 
 testResultBackend({
   name: "natsResults",
-  create: () =>
-    createNatsHarness(server.current(), {
-      make: (url) => natsResults({ url, commandTimeout: "1s" }),
+  create: (request) =>
+    createNatsHarness(server.current(), request, {
+      make: natsResults,
       marks: {
         store: { request: ["PUB $KV.taskferry_results."], reply: stored },
         get: { request: ["DIRECT.GET."], reply: stored },

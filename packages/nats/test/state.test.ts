@@ -3,4 +3,4 @@ import { createStateHarness, privateNats } from "./harness.ts";
 
 const server = privateNats();
 
-testStateStore({ name: "natsState", create: () => createStateHarness(server.current()) });
+testStateStore({ name: "natsState", create: (request) => createStateHarness(server.current(), request) });

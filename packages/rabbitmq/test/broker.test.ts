@@ -1,13 +1,13 @@
 import { testBroker } from "@taskferry/testing";
 import { rabbitmq } from "../src/index.ts";
-import { createRabbitmqHarness, impatient, insertRaw, privateRabbitmq } from "./harness.ts";
+import { createRabbitmqHarness, insertRaw, privateRabbitmq } from "./harness.ts";
 
 const server = privateRabbitmq();
 
 testBroker({
   name: "rabbitmq",
-  create: async () => {
-    const harness = await createRabbitmqHarness(server.current(), (place) => rabbitmq({ ...place, ...impatient }));
+  create: async (request) => {
+    const harness = await createRabbitmqHarness(server.current(), request, rabbitmq);
     return {
       ...harness,
       insertRaw: async (queue, bytes) => {

@@ -1,11 +1,11 @@
 import { testBroker } from "@taskferry/testing";
 import { rabbitmqFanout } from "../src/index.ts";
-import { createRabbitmqHarness, impatient, privateRabbitmq } from "./harness.ts";
+import { createRabbitmqHarness, privateRabbitmq } from "./harness.ts";
 
 const server = privateRabbitmq();
 
 testBroker({
   name: "rabbitmqFanout",
-  create: () => createRabbitmqHarness(server.current(), (place) => rabbitmqFanout({ ...place, ...impatient })),
+  create: (request) => createRabbitmqHarness(server.current(), request, rabbitmqFanout),
   cannot: { insertRaw: "it keeps nothing" },
 });

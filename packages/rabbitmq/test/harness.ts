@@ -4,16 +4,18 @@ import type { Connectable } from "@taskferry/core";
 import {
   createFaultProxy,
   type FaultProxy,
-  type RabbitmqOptions,
+  type HarnessRequest,
   type RabbitmqServer,
+  type RabbitmqOptions as ServerOptions,
   startRabbitmq,
 } from "@taskferry/testing";
 import { connect } from "amqplib";
 import { afterAll, beforeAll } from "vitest";
+import type { RabbitmqOptions } from "../src/index.ts";
 import { Names } from "../src/topology/names.ts";
 
 /** A private RabbitMQ, for a file of tests: it takes some seconds to start. */
-export function privateRabbitmq(options: RabbitmqOptions = {}): { readonly current: () => RabbitmqServer } {
+export function privateRabbitmq(options: ServerOptions = {}): { readonly current: () => RabbitmqServer } {
   let server: RabbitmqServer | undefined;
   beforeAll(async () => {
     server = await startRabbitmq(options);
@@ -30,9 +32,12 @@ export function privateRabbitmq(options: RabbitmqOptions = {}): { readonly curre
 }
 
 /** Short, so that a connection that does not answer is given up within a test. */
-export const impatient = { commandTimeout: "1s", heartbeat: "1s" } as const;
+const impatient = { commandTimeout: "1s", heartbeat: "1s" } as const;
 
-export interface Place {
+/** For a server that is there, on a machine that may be busy. */
+const patient = { commandTimeout: "10s" } as const;
+
+interface Place {
   readonly url: string;
   readonly namespace: string;
 }
@@ -60,7 +65,8 @@ const marks = {
 /** What a suite may do to queues of their own, behind proxies: one for each process, so that one can be cut off alone. */
 export async function createRabbitmqHarness<TValue extends Connectable>(
   server: RabbitmqServer,
-  make: (place: Place) => TValue,
+  { interrupts }: HarnessRequest,
+  make: (place: RabbitmqOptions & Place) => TValue,
 ) {
   const namespace = `t${randomUUID()}`;
   const first = await createFaultProxy(server);
@@ -74,7 +80,7 @@ export async function createRabbitmqHarness<TValue extends Connectable>(
     connect: async () => {
       const proxy = proxyOf.size === 0 ? first : await createFaultProxy(server);
       if (proxy !== first) proxies.push(proxy);
-      const value = make({ url: proxy.url, namespace });
+      const value = make({ url: proxy.url, namespace, ...(interrupts ? impatient : patient) });
       proxyOf.set(value, proxy);
       return value;
     },

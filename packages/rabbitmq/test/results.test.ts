@@ -1,10 +1,10 @@
 import { testResultBackend } from "@taskferry/testing";
 import { rabbitmqResults } from "../src/index.ts";
-import { createRabbitmqHarness, impatient, privateRabbitmq } from "./harness.ts";
+import { createRabbitmqHarness, privateRabbitmq } from "./harness.ts";
 
 const server = privateRabbitmq();
 
 testResultBackend({
   name: "rabbitmqResults",
-  create: () => createRabbitmqHarness(server.current(), (place) => rabbitmqResults({ ...place, ...impatient })),
+  create: (request) => createRabbitmqHarness(server.current(), request, rabbitmqResults),
 });

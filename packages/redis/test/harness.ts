@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { createFaultProxy, type FaultProxy, type PrivateServer, startRedis } from "@taskferry/testing";
+import {
+  createFaultProxy,
+  type FaultProxy,
+  type HarnessRequest,
+  type PrivateServer,
+  startRedis,
+} from "@taskferry/testing";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
 import { listStorage } from "../src/list/storage.ts";
@@ -28,8 +34,9 @@ export function privateRedis(): { readonly current: () => PrivateServer } {
 /** What a suite may do to an empty Redis behind a proxy. `scripts` says by which scripts an operation is known. */
 export async function createRedisHarness<TValue, TOperation extends string>(
   server: PrivateServer,
+  { interrupts }: HarnessRequest,
   parts: {
-    readonly make: (url: string) => TValue;
+    readonly make: (place: { readonly url: string; readonly commandTimeout: string }) => TValue;
     readonly scripts: Readonly<Record<TOperation, readonly (Script | string)[]>>;
   },
 ) {
@@ -37,7 +44,7 @@ export async function createRedisHarness<TValue, TOperation extends string>(
   const proxy = await createFaultProxy(server);
   return {
     proxy,
-    connect: () => parts.make(proxy.url),
+    connect: () => parts.make({ url: proxy.url, commandTimeout: interrupts ? "1s" : "10s" }),
     dispose: () => proxy[Symbol.asyncDispose](),
     restart: () => server.kill().then(() => server.start()),
     outage: { begin: async () => refuse(proxy), end: async () => proxy.use("pass") },

@@ -7,9 +7,9 @@ const redis = privateRedis();
 
 testBroker({
   name: "redisList",
-  create: async () => {
-    const harness = await createRedisHarness(redis.current(), {
-      make: (url) => redisList({ url, commandTimeout: "1s" }),
+  create: async (request) => {
+    const harness = await createRedisHarness(redis.current(), request, {
+      make: redisList,
       scripts: operationsOf(listScripts),
     });
     return { ...harness, insertRaw: (queue, bytes) => insertRaw(redis.current().url, queue, bytes) };

@@ -7,9 +7,9 @@ const redis = privateRedis();
 
 testBroker({
   name: "redisPubSub",
-  create: async () =>
-    createRedisHarness(redis.current(), {
-      make: (url) => redisPubSub({ url, commandTimeout: "1s" }),
+  create: async (request) =>
+    createRedisHarness(redis.current(), request, {
+      make: redisPubSub,
       scripts: { publish: [publish], take: [], extend: [], settle: [] },
     }),
   cannot: { insertRaw: "nothing waits", crash: "there is nothing to come back" },

@@ -7,9 +7,9 @@ const redis = privateRedis();
 
 testResultBackend({
   name: "redisResults",
-  create: () =>
-    createRedisHarness(redis.current(), {
-      make: (url) => redisResults({ url, commandTimeout: "1s" }),
+  create: (request) =>
+    createRedisHarness(redis.current(), request, {
+      make: redisResults,
       scripts: { store: [store], get: ["mget"], delete: ["unlink"] },
     }),
 });

@@ -7,9 +7,9 @@ const redis = privateRedis();
 
 testStateStore({
   name: "redisState",
-  create: () =>
-    createRedisHarness(redis.current(), {
-      make: (url) => redisState({ url, commandTimeout: "1s" }),
+  create: (request) =>
+    createRedisHarness(redis.current(), request, {
+      make: redisState,
       scripts: { put: [put], delete: [remove], increment: [increment], add: [add], remove: [take] },
     }),
 });

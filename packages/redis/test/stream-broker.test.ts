@@ -7,9 +7,9 @@ const redis = privateRedis();
 
 testBroker({
   name: "redisStream",
-  create: async () => {
-    const harness = await createRedisHarness(redis.current(), {
-      make: (url) => redisStream({ url, commandTimeout: "1s" }),
+  create: async (request) => {
+    const harness = await createRedisHarness(redis.current(), request, {
+      make: redisStream,
       scripts: operationsOf(streamScripts),
     });
     return { ...harness, insertRaw: (queue, bytes) => insertRawEntry(redis.current().url, queue, bytes) };

@@ -48,7 +48,7 @@ export type { TotalQueueLimits } from "./total-queue/check-history.ts";
 export { assertTotalQueue, checkHistory, readHistory, reportVerdict } from "./total-queue/check-history.ts";
 
 // Conformance suites
-export type { Fault, Harness, Interruption } from "./suites/harness.ts";
+export type { Fault, Harness, HarnessRequest, Interruption } from "./suites/harness.ts";
 export type { BrokerFault, BrokerHarness, BrokerOperation } from "./suites/broker/broker-harness.ts";
 export type { BrokerTiming } from "./suites/broker/broker-scene.ts";
 export type { BrokerSuiteOptions } from "./suites/broker/test-broker.ts";

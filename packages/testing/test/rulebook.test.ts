@@ -8,12 +8,14 @@ const cannot = "broker with a bare harness outage › take waits through it [can
 const lacking = "broker with a bare harness lost reply › of ack: the message is gone";
 const refused = "broker with a bare harness restart › a take that waited goes on";
 const unclosed = "result backend that cannot be closed get › an empty batch is answered by []";
+const plain = "state store that says what it was asked for entries › an empty batch is answered by []";
+const interrupting = "state store that says what it was asked for restart › revisions do not recur after it";
 
 describe("rulebook", () => {
   let ran: ReadonlyMap<string, RanTest>;
 
   beforeAll(async () => {
-    ran = await runSuites([skipped, unknown, cannot, lacking, refused, unclosed]);
+    ran = await runSuites([skipped, unknown, cannot, lacking, refused, unclosed, plain, interrupting]);
   }, 120_000);
 
   test("a skipped test carries its reason in its name", () => {
@@ -34,6 +36,11 @@ describe("rulebook", () => {
       expect(ran.get(title)?.status).toBe("failed");
       expect(ran.get(title)?.failureMessages.join()).toContain("Expected the harness to offer");
     }
+  });
+
+  test("a harness is told whether its test interrupts", () => {
+    expect(ran.get(plain)?.failureMessages.join()).toContain("interrupts: false");
+    expect(ran.get(interrupting)?.failureMessages.join()).toContain("interrupts: true");
   });
 
   test("a failure to close fails the test that it was for", () => {

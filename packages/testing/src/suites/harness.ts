@@ -30,8 +30,24 @@ export interface Interruption {
   end(): Promise<void>;
 }
 
+const faults = ["restart", "outage", "freeze", "cutNextReply"] as const;
+
 /** What a harness may be unable to do, whatever it is for. */
-export type Fault = "restart" | "outage" | "freeze" | "cutNextReply";
+export type Fault = (typeof faults)[number];
+
+/** What a suite tells of the one test for which it wants a harness. */
+export interface HarnessRequest {
+  /**
+   * Whether the test uses one of the faults of `Fault`. What a harness connects may wait longer for its server where
+   * none is used: it need not give up within the test, and a busy machine then fails nothing.
+   */
+  readonly interrupts: boolean;
+}
+
+/** What to tell of a test with these needs. */
+export function requestFor(needs: readonly string[]): HarnessRequest {
+  return { interrupts: needs.some((need) => (faults as readonly string[]).includes(need)) };
+}
 
 /** Throws unless the harness offers what a rule needs: what is left out is left out with a reason, in `cannot`. */
 export function expectOffered<TName extends string>(harness: Partial<Record<TName, unknown>>, name: TName): void {

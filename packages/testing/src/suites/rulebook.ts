@@ -38,7 +38,7 @@ interface Rulebook<TScene extends Scene, TNeed extends string> {
   /** Why a need is known to be out of reach before anything is started. */
   readonly cannot: Readonly<Partial<Record<string, string>>>;
   readonly timeout: number;
-  readonly open: () => Promise<TScene>;
+  readonly open: (needs: readonly TNeed[]) => Promise<TScene>;
   /** Why the scene does not offer a need; `undefined` when it does. Throws when it should and does not. */
   readonly lacks: (scene: TScene, need: TNeed) => string | undefined;
 }
@@ -74,7 +74,7 @@ function registerRule<TScene extends Scene, TNeed extends string>(
   if (missing !== undefined) return test.skip(`${name} [cannot ${missing}: ${book.cannot[missing]}]`);
 
   test(name, { timeout: book.timeout }, async (context) => {
-    const scene = await book.open();
+    const scene = await book.open(needs);
     await closingAfter(scene, async () => {
       for (const need of needs) {
         const lack = book.lacks(scene, need);

@@ -1,3 +1,4 @@
+import { type HarnessRequest, requestFor } from "../harness.ts";
 import { registerRules, type Skip } from "../rulebook.ts";
 import { type BrokerFault, type BrokerHarness, lackOf } from "./broker-harness.ts";
 import { BrokerScene, type BrokerTiming } from "./broker-scene.ts";
@@ -7,7 +8,7 @@ export interface BrokerSuiteOptions {
   /** Names the implementation in the report. */
   readonly name: string;
   /** Makes a queue system of its own for one test. */
-  readonly create: () => BrokerHarness | Promise<BrokerHarness>;
+  readonly create: (request: HarnessRequest) => BrokerHarness | Promise<BrokerHarness>;
   /** Tests not to run, with the reason. */
   readonly skip?: readonly Skip[];
   /** What the harness cannot do, with the reason. What it lacks without a reason fails the tests that need it. */
@@ -29,8 +30,8 @@ export function testBroker(options: BrokerSuiteOptions): void {
     skip: options.skip ?? [],
     cannot: options.cannot ?? {},
     timeout: options.timeout ?? 60_000,
-    open: async () => {
-      const harness = await options.create();
+    open: async (needs) => {
+      const harness = await options.create(requestFor(needs));
       const scene = new BrokerScene(harness, await harness.connect(), timing);
       await scene.broker.connect();
       return scene;

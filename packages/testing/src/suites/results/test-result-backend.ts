@@ -1,7 +1,7 @@
 import type { ResultBackend } from "@taskferry/core";
 import { expect } from "vitest";
 import { lifecycleRules } from "../connectable.ts";
-import type { Fault } from "../harness.ts";
+import { type Fault, type HarnessRequest, requestFor } from "../harness.ts";
 import { registerRules, type Skip } from "../rulebook.ts";
 import { resultFreezeTopic, resultLostReplyTopic, resultOutageTopic, resultRestartTopic } from "./faults.ts";
 import { ownTasksTopic } from "./own-tasks.ts";
@@ -15,7 +15,7 @@ export interface ResultBackendSuiteOptions {
   /** Names the implementation in the report. */
   readonly name: string;
   /** Makes a result backend of its own for one test, with nothing stored. */
-  readonly create: () => ResultHarness | Promise<ResultHarness>;
+  readonly create: (request: HarnessRequest) => ResultHarness | Promise<ResultHarness>;
   /** Tests not to run, with the reason. */
   readonly skip?: readonly Skip[];
   /** What the harness cannot do, with the reason. What it lacks without a reason fails the tests that need it. */
@@ -34,8 +34,8 @@ export function testResultBackend(options: ResultBackendSuiteOptions): void {
     skip: options.skip ?? [],
     cannot: options.cannot ?? {},
     timeout: options.timeout ?? 60_000,
-    open: async () => {
-      const harness = await options.create();
+    open: async (needs) => {
+      const harness = await options.create(requestFor(needs));
       const scene = new ResultScene(harness, await harness.connect(), timing);
       await scene.backend.connect();
       return scene;

@@ -1,7 +1,7 @@
 import type { StateStore } from "@taskferry/core";
 import { expect } from "vitest";
 import { lifecycleRules } from "../connectable.ts";
-import type { Fault } from "../harness.ts";
+import { type Fault, type HarnessRequest, requestFor } from "../harness.ts";
 import { registerRules, type Skip } from "../rulebook.ts";
 import { conditionsTopic } from "./conditions.ts";
 import { countersTopic } from "./counters.ts";
@@ -16,7 +16,7 @@ export interface StateStoreSuiteOptions {
   /** Names the implementation in the report. */
   readonly name: string;
   /** Makes a state store of its own for one test, with nothing in it. */
-  readonly create: () => StateHarness | Promise<StateHarness>;
+  readonly create: (request: HarnessRequest) => StateHarness | Promise<StateHarness>;
   /** Tests not to run, with the reason. */
   readonly skip?: readonly Skip[];
   /** What the harness cannot do, with the reason. What it lacks without a reason fails the tests that need it. */
@@ -35,8 +35,8 @@ export function testStateStore(options: StateStoreSuiteOptions): void {
     skip: options.skip ?? [],
     cannot: options.cannot ?? {},
     timeout: options.timeout ?? 60_000,
-    open: async () => {
-      const harness = await options.create();
+    open: async (needs) => {
+      const harness = await options.create(requestFor(needs));
       const scene = new StateScene(harness, await harness.connect(), timing);
       await scene.store.connect();
       return scene;
