@@ -26,6 +26,8 @@ export interface ScopedExecution {
   readonly input: unknown;
   /** The values are written into it. */
   readonly context: HandlerContext;
+  /** Called once the values are there, as the handler begins. */
+  readonly onBegin?: () => void;
   /** Why the execution counts as failed although the handler returned, such as its timeout. */
   readonly findFailure?: () => unknown;
 }
@@ -53,9 +55,7 @@ export function createProviderScope({ context, overrides = [] }: ProviderScopePa
     run: (handler, execution) => {
       const { needs } = handler;
       const values = needs === undefined ? noValues : findAllReady(needs, resolver);
-      return values === undefined
-        ? runWithValues(handler, execution, resolver)
-        : handler.run(execution.input, Object.assign(execution.context, values));
+      return values === undefined ? runWithValues(handler, execution, resolver) : runWith(handler, execution, values);
     },
     close: () => {
       closing.abort(new ClosedError("The worker"));
@@ -160,17 +160,28 @@ function logCleanUp(log: Logger, { provider }: Held, error: unknown): void {
   log.error({ error, provider: provider.name }, "the clean-up of a provider failed");
 }
 
+function runWith(
+  handler: Handler,
+  { input, context, onBegin }: ScopedExecution,
+  values: Readonly<Record<string, unknown>>,
+): unknown {
+  Object.assign(context, values);
+  onBegin?.();
+  return handler.run(input, context);
+}
+
 async function runWithValues(
   handler: Handler,
-  { input, context, findFailure }: ScopedExecution,
+  execution: ScopedExecution,
   { replaced, worker }: Resolver,
 ): Promise<unknown> {
+  const { context, findFailure } = execution;
   const lifetime = new Lifetime();
   let returned: unknown;
   let thrown: Failure | undefined;
   try {
     const values = await resolve(handler.needs ?? {}, { replaced, worker, task: { lifetime, context } });
-    returned = await handler.run(input, Object.assign(context, values));
+    returned = await runWith(handler, execution, values);
   } catch (error) {
     thrown = { error };
   }

@@ -8,7 +8,7 @@ export interface Gate {
    * a task that the gate does not concern pays nothing.
    */
   enter(job: Job): Admission | Promise<Admission>;
-  /** Told of a job whose handler begins now. */
+  /** Told of a job whose execution begins now: middlewares and providers come before the handler, see `Job.onBegin`. */
   starting?(job: Job): void;
   /** Told of a job whose handler has ended, before anything is stored or settled. */
   executed?(job: Job): void;

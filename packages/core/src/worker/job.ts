@@ -46,6 +46,8 @@ export class Job {
   place = -1;
   /** Frees the slot that it was started in. */
   onFree: () => void = nothing;
+  /** To be told as the handler itself begins, or is sent to where it runs. */
+  onBegin: () => void = nothing;
   /** Set while the handler runs. */
   execution: RunningExecution | undefined;
   /** What surrounds its handler, where that runs elsewhere. */

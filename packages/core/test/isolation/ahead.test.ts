@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Client, memory, type Worker, type WorkerEvent } from "../../src/index.ts";
 import { stage } from "../worker/setup.ts";
-import { block, nap, quick, timedNap } from "./fixtures/quick-tasks.ts";
+import { block, nap, paced, quick, timedNap } from "./fixtures/quick-tasks.ts";
 
 const handlers = [new URL("./fixtures/quick-handlers.ts", import.meta.url)];
 const apart = { isolation: { loop: "apart" as const } };
@@ -60,6 +60,21 @@ test("a task that is timed is not sent ahead: its time does not run while anothe
   ]);
   await before;
   expect(await Promise.all(timed.map((handle) => handle.result()))).toEqual([1, 1, 1, 1]);
+  await blocking.result();
+});
+
+test("a task with a limit of rate is not sent ahead: it counts as it begins", async () => {
+  const { client } = await stage(handlers, { ...apart, queues: { default: { concurrency: 1 } } });
+  const before = enqueueMany(client, 500);
+  const [blocking, ...limited] = await Promise.all([
+    client.enqueue(block, 800),
+    ...Array.from({ length: 15 }, () => client.enqueue(paced)),
+  ]);
+  await before;
+  const starts = (await Promise.all(limited.map((handle) => handle.result({ timeout: "20s" })))).toSorted();
+  // They begin there some time after they were sent: what was sent ahead would have begun within a few milliseconds.
+  for (const [index, start] of starts.slice(5).entries())
+    expect(start - (starts[index] as number)).toBeGreaterThan(150);
   await blocking.result();
 });
 

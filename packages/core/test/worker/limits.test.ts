@@ -1,6 +1,15 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { type Client, defineTask, type Handle, memory, memoryState, type Task } from "../../src/index.ts";
+import {
+  type Client,
+  defineTask,
+  type Handle,
+  type Middleware,
+  memory,
+  memoryState,
+  provide,
+  type Task,
+} from "../../src/index.ts";
 import { gate, stage } from "./setup.ts";
 
 async function enqueueAll<TInput, TResult>(
@@ -147,6 +156,42 @@ describe("a limit of rate", () => {
     await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
     expect(starts).toHaveLength(limit * 2);
     expect(densest(starts, per)).toBeLessThanOrEqual(limit);
+  });
+
+  test("counts a task when its handler begins, whatever a middleware does before", async () => {
+    const starts: number[] = [];
+    const per = 200;
+    const task = defineTask<number>("behind", { limit: { rate: { limit: 5, per } } });
+    // The first five are late, those after them are not.
+    const execute: Middleware["execute"] = async ({ input }, next) => {
+      if ((input as number) < 5) await wait(per / 2);
+      return next();
+    };
+    const handler = task.handler(() => void starts.push(performance.now()));
+    const { client } = await stage([handler], { middlewares: [{ name: "late", execute }] });
+    const handles = await enqueueAll(
+      client,
+      task,
+      Array.from({ length: 10 }, (_, n) => n),
+    );
+    await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
+    expect(densest(starts, per)).toBeLessThanOrEqual(5);
+  });
+
+  test("keeps a start for a task that waits for its providers for longer than the rate's span", async () => {
+    const starts: number[] = [];
+    const per = 100;
+    const slow = provide("slow", () => wait(4 * per, "made"), { scope: "worker" });
+    const task = defineTask<number>("provided", { limit: { rate: { limit: 5, per } } });
+    const handler = task.handler({ slow }, () => void starts.push(performance.now()));
+    const { client } = await stage([handler]);
+    const handles = await enqueueAll(
+      client,
+      task,
+      Array.from({ length: 15 }, (_, n) => n),
+    );
+    await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
+    expect(densest(starts, per)).toBeLessThanOrEqual(5);
   });
 });
 

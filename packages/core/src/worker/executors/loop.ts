@@ -112,11 +112,18 @@ function runWrapped(job: Job, parts: LoopExecutorParts, wrap: Wrap): unknown {
 }
 
 function runBare(job: Job, context: HandlerContext, parts: LoopExecutorParts): unknown {
-  return job.handler.needs === undefined ? job.handler.run(job.input, context) : runProvided(job, context, parts);
+  if (job.handler.needs !== undefined) return runProvided(job, context, parts);
+  job.onBegin();
+  return job.handler.run(job.input, context);
 }
 
 function runProvided(job: Job, context: HandlerContext, { providers }: LoopExecutorParts): unknown {
-  return providers.run(job.handler, { input: job.input, context, findFailure: () => findFailure(job) });
+  return providers.run(job.handler, {
+    input: job.input,
+    context,
+    onBegin: () => job.onBegin(),
+    findFailure: () => findFailure(job),
+  });
 }
 
 async function checkOutput(job: Job, returned: unknown, parts: LoopExecutorParts): Promise<Ended> {

@@ -60,6 +60,7 @@ class Placement implements RunListeners, RunningExecution {
   onStart(): void {
     const job = this.#job;
     job.startedAt = Date.now();
+    job.onBegin();
     const { timeout } = job.options;
     if (timeout !== undefined) this.#stopTimer ??= startTimeout(job, timeout, this.#timeoutGrace);
   }

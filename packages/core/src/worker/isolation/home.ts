@@ -132,9 +132,10 @@ export class Home implements Site {
     else this.#ageTimer ??= setInterval(() => this.#age(), longestWait / 2);
   }
 
-  /** What is timed, or acknowledged already, is not sent ahead: it begins when it is sent. */
-  #maySend({ job: { slots, options, isAcknowledged, message } }: HomeRun): boolean {
-    if (slots === 0 || (options.timeout === undefined && !isAcknowledged)) return true;
+  /** What is timed, acknowledged already or counted by a rate is not sent ahead: it begins when it is sent. */
+  #maySend({ job: { slots, options, isAcknowledged, message, handler } }: HomeRun): boolean {
+    const isCounted = handler.task.options.limit?.rate !== undefined;
+    if (slots === 0 || (options.timeout === undefined && !isAcknowledged && !isCounted)) return true;
     return (this.#sent.get(message.queue) ?? 0) < slots;
   }
 

@@ -60,11 +60,6 @@ class LimitGate implements Gate {
     return admission.then((answer) => this.#note(job, answer));
   }
 
-  starting(job: Job): void {
-    const id = this.#keyOf.get(job);
-    if (id !== undefined) this.#keys.get(id)?.starting(job);
-  }
-
   executed(job: Job): void {
     this.leave(job);
   }

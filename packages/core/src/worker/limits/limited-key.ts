@@ -94,16 +94,12 @@ export class LimitedKey {
     });
   }
 
-  starting(job: Job): void {
-    const start = this.#held.get(job)?.start;
-    if (start !== undefined) this.#parts.permits.begin(start);
-  }
-
   leave(job: Job): void {
     const held = this.#held.get(job);
     if (held === undefined) return;
     this.#held.delete(job);
-    const { holding } = this.#parts;
+    const { holding, permits } = this.#parts;
+    permits.forget(held.start);
     holding.mean += (monotonicNow() - held.begun - holding.mean) / 8;
     this.#spare.push(held);
     this.#ask();
@@ -214,21 +210,23 @@ export class LimitedKey {
 
   /** Gives a place to the first who can use it. */
   #letIn(start: Start): void {
-    const place = this.#spare[0];
-    if (place === undefined) return;
-    const begun = monotonicNow();
+    if (this.#spare.length === 0) return;
     for (const parked of this.#parked) {
       if (parked.room === undefined) continue;
-      this.#spare.shift();
-      this.#held.set(parked.job, { ...place, begun, start });
+      this.#hold(parked.job, start);
       parked.end(undefined);
       return;
     }
     const fresh = this.#fresh.shift();
     if (fresh === undefined) return;
-    this.#spare.shift();
-    this.#held.set(fresh.job, { ...place, begun, start });
+    this.#hold(fresh.job, start);
     fresh.answer(undefined);
+  }
+
+  #hold(job: Job, start: Start): void {
+    const place = this.#spare.shift() as Place;
+    this.#held.set(job, { ...place, begun: monotonicNow(), start });
+    if (start.isCounted) job.onBegin = () => this.#parts.permits.begin(start);
   }
 
   /** Lets others have the places that nobody here can use, or that were here for long. */

@@ -15,6 +15,8 @@ export interface Start {
   readonly name: string;
   /** Since when it counts, at least; on the monotonic clock. */
   readonly since: number;
+  /** Whether it is remembered by itself, and so has to be told of as the handler begins. */
+  readonly isCounted: boolean;
 }
 
 /** Starts up to this many are remembered one by one, so that no span of time sees more. */
@@ -32,6 +34,9 @@ export class Permits {
   #made = 0;
   /** When starts of this worker count no longer, on the monotonic clock. */
   readonly #ends: number[] = [];
+  /** Starts whose handlers have not begun yet. */
+  readonly #ahead = new Set<string>();
+  #aheadTimer: NodeJS.Timeout | undefined;
   #leaving: string[] = [];
   #beginning: string[] = [];
   #lastLeave: Promise<unknown> = Promise.resolve();
@@ -59,18 +64,27 @@ export class Permits {
     return rate.limit > largestLog ? this.#countStarts(wanted, rate) : this.#logStarts(wanted, rate);
   }
 
-  /** The span of a rate begins with the handler, which slow replies and a busy worker put off. */
-  begin({ name, since }: Start): void {
+  /** The span of a rate begins with the handler, which slow replies, middlewares and a busy worker put off. */
+  begin(start: Start): void {
     const { rate } = this.#limit;
-    if (rate === undefined || rate.limit > largestLog || monotonicNow() - since < slackOf(rate.per)) return;
-    this.#beginning.push(name);
+    this.forget(start);
+    // Half of the slack is left for what the store's clock is off.
+    if (rate === undefined || monotonicNow() - start.since < slackOf(rate.per) / 2) return;
+    this.#beginning.push(start.name);
     if (this.#beginning.length > 1) return;
     setImmediate(() => {
       const names = this.#beginning;
       this.#beginning = [];
-      const ttl = rate.per + slackOf(rate.per);
-      this.#parts.state.add(this.#rateKey, names, { ttl, max: rate.limit }).catch(this.#parts.onError);
+      this.#countAnew(names, rate);
     });
+  }
+
+  /** Its handler has begun, or never will. */
+  forget({ name }: Start): void {
+    this.#ahead.delete(name);
+    if (this.#ahead.size > 0) return;
+    clearTimeout(this.#aheadTimer);
+    this.#aheadTimer = undefined;
   }
 
   /** Gives places back that are used no longer, together with others of the same moment. */
@@ -104,8 +118,30 @@ export class Permits {
     const names = this.#names(Math.min(wanted, limit));
     const { added } = await this.#parts.state.add(this.#rateKey, names, { ttl, max: limit });
     const end = monotonicNow() + ttl;
-    for (const _ of added) this.#ends.push(end);
-    return added.map((name) => ({ name, since }));
+    for (const name of added) {
+      this.#ends.push(end);
+      this.#ahead.add(name);
+    }
+    if (added.length > 0) this.#keepAhead({ limit, per });
+    return added.map((name) => ({ name, since, isCounted: true }));
+  }
+
+  /** Others must not have the starts of those that wait for their middlewares and providers, however long that takes. */
+  #keepAhead(rate: NonNullable<ResolvedLimit["rate"]>): void {
+    this.#aheadTimer ??= setTimeout(
+      () => {
+        this.#aheadTimer = undefined;
+        this.#countAnew([...this.#ahead], rate);
+        this.#keepAhead(rate);
+      },
+      Math.min(rate.per / 3, 2 ** 31 - 1),
+    );
+  }
+
+  /** As if they had been allowed now. */
+  #countAnew(names: readonly string[], { limit, per }: NonNullable<ResolvedLimit["rate"]>): void {
+    const ttl = per + slackOf(per);
+    this.#parts.state.add(this.#rateKey, names, { ttl, max: limit }).catch(this.#parts.onError);
   }
 
   async #countStarts(wanted: number, { limit, per }: NonNullable<ResolvedLimit["rate"]>): Promise<readonly Start[]> {
@@ -133,7 +169,7 @@ export class Permits {
 }
 
 /** One that needs no more attention. */
-const always: Start = { name: "", since: Number.POSITIVE_INFINITY };
+const always: Start = { name: "", since: Number.POSITIVE_INFINITY, isCounted: false };
 
 /** Milliseconds by which a start may be late without being told of again. */
 function slackOf(per: number): number {
