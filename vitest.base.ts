@@ -1,8 +1,13 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-const conditions = ["@taskferry/source", "module", "node", "development|production"];
+/**
+ * By which condition the packages of the workspace are found: in their sources, so that no build is needed. With
+ * TASKFERRY_BUILT=1, in what was built, as users have them, which spares compiling them in every process of a test.
+ */
+export const workspace = process.env["TASKFERRY_BUILT"] === "1" ? [] : ["@taskferry/source"];
+const conditions = [...workspace, "module", "node", "development|production"];
 
-/** The test configuration of every package: workspace packages are read from their sources, so no build is needed. */
+/** The test configuration of every package. */
 export function packageTests(test: ViteUserConfig["test"] = {}): ViteUserConfig {
   return defineConfig({
     resolve: { conditions },
@@ -13,6 +18,7 @@ export function packageTests(test: ViteUserConfig["test"] = {}): ViteUserConfig 
       outputFile: { json: ".reports/tests.json" },
       // Most suites wait for leases, servers and other processes rather than for a core.
       maxWorkers: 3,
+      server: { deps: { external: [/\/node_modules\//, /\/packages\/[a-z]+\/dist\//] } },
       testTimeout: 60_000,
       hookTimeout: 60_000,
       ...test,

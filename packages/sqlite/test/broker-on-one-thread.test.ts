@@ -1,12 +1,12 @@
 import { testBroker } from "@taskferry/testing";
 import { sqlite } from "../src/sqlite.ts";
-import { callTimeout, cannotWithSharedThread, sharedThread } from "./harness.ts";
+import { cannotWithSharedThread, sharedThread } from "./harness.ts";
 
 testBroker({
   name: "sqlite, brokers on one thread",
   cannot: cannotWithSharedThread,
-  create: () => ({
-    ...sharedThread((path) => sqlite({ path, timeout: callTimeout })),
+  create: (request) => ({
+    ...sharedThread(request, sqlite),
     crash: (broker) => broker.close(),
   }),
 });

@@ -4,5 +4,5 @@ import { separateThreads } from "./harness.ts";
 
 testBroker({
   name: "sqlite, a thread for each broker",
-  create: () => ({ ...separateThreads(createBroker), crash: (broker) => broker.close() }),
+  create: (request) => ({ ...separateThreads(request, createBroker), crash: (broker) => broker.close() }),
 });

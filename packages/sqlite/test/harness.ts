@@ -1,14 +1,17 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { HarnessRequest } from "@taskferry/testing";
 import Database from "libsql";
 import { createLink, type FileLink } from "../src/link.ts";
-import { readOptions } from "../src/options.ts";
+import { readOptions, type SqliteOptions } from "../src/options.ts";
 import type { OperationName, ThreadOptions } from "../src/protocol.ts";
 import { temporaryFile } from "./temporary-file.ts";
 import { createThreadFaults, type ThreadFaults } from "./thread-faults.ts";
 
-/** Milliseconds for a call: short, so that what cannot be answered fails soon. */
-export const callTimeout = "2s";
+/** What a call may take: where a test interrupts, short, so that what cannot be answered fails within it. */
+function callTimeout({ interrupts }: HarnessRequest): string {
+  return interrupts ? "2s" : "10s";
+}
 
 /** How a suite calls what it wants to lose the reply of. */
 const operations: Readonly<Record<string, OperationName>> = {
@@ -26,9 +29,9 @@ const operations: Readonly<Record<string, OperationName>> = {
 };
 
 /** One file; each value on it has a thread of its own, as those of several processes have. */
-export function separateThreads<T>(make: (link: FileLink, options: ThreadOptions) => T) {
+export function separateThreads<T>(request: HarnessRequest, make: (link: FileLink, options: ThreadOptions) => T) {
   const { path, remove } = temporaryFile();
-  const options = readOptions({ path, timeout: callTimeout });
+  const options = readOptions({ path, timeout: callTimeout(request) });
   const threads = createThreadFaults();
   return {
     connect: () => make(createLink(options, threads.start), options),
@@ -42,9 +45,14 @@ export function separateThreads<T>(make: (link: FileLink, options: ThreadOptions
 }
 
 /** One file; all values on it share the thread of this process. */
-export function sharedThread<T>(make: (path: string) => T) {
+export function sharedThread<T>(request: HarnessRequest, make: (file: SqliteOptions) => T) {
   const { path, remove } = temporaryFile();
-  return { connect: () => make(path), freeze: lockOf(path), insertRaw: insertInto(path), dispose: remove };
+  return {
+    connect: () => make({ path, timeout: callTimeout(request) }),
+    freeze: lockOf(path),
+    insertRaw: insertInto(path),
+    dispose: remove,
+  };
 }
 
 const sameThread = "it is what the suite with a thread for each value tries";

@@ -1,4 +1,4 @@
-import type { Broker } from "@taskferry/core";
+import type { Broker, Duration } from "@taskferry/core";
 
 /** What a broker of one's own looks like from outside. */
-export declare function myBroker(options: { url: string; prefix?: string }): Broker;
+export declare function myBroker(options: { url: string; prefix?: string; commandTimeout?: Duration }): Broker;

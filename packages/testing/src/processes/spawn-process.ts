@@ -29,8 +29,8 @@ export interface SpawnProcessOptions {
 }
 
 /**
- * Runs a file as a process of its own. TypeScript runs from source: packages that offer the condition
- * `@taskferry/source` are read from theirs too, so that nothing has to be built.
+ * Runs a file as a process of its own. TypeScript runs from source; where this package does, packages that offer the
+ * condition `@taskferry/source` are read from theirs too, so that nothing has to be built.
  *
  * @param entry - a path, or a URL: `new URL("./fixtures/worker.ts", import.meta.url)`.
  */
@@ -60,11 +60,13 @@ export async function spawnProcess<M extends ProcessMessage = ProcessMessage>(
   }
 }
 
+const isSource = extname(import.meta.url) === ".ts";
+
 /** What node needs to run a file: nothing for JavaScript. */
 export function sourceOptions(path: string): readonly string[] {
   if (![".ts", ".mts"].includes(extname(path))) return [];
   const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx"));
-  return [`--import=${loader.href}`, "--conditions=@taskferry/source"];
+  return [`--import=${loader.href}`, ...(isSource ? ["--conditions=@taskferry/source"] : [])];
 }
 
 /** What the test has heard of its process, and the waits for more. */
