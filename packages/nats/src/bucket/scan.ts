@@ -1,7 +1,13 @@
 import { createInbox, type Msg } from "@nats-io/transport-node";
 import type { Connection } from "../connection.ts";
 import { readAckSubject } from "../jetstream/ack-subject.ts";
+import { nanoseconds } from "../streams.ts";
 import type { Bucket } from "./bucket.ts";
+
+interface ScanInfo {
+  readonly name: string;
+  readonly num_pending: number;
+}
 
 /** What stands under a key, without its value. */
 export interface Found {
@@ -13,37 +19,42 @@ export interface Found {
 }
 
 const batch = 1_000;
+/** Milliseconds after which the server ends a request that it has nothing for. */
+const longestPull = 1_000;
 
 /** All that stands under keys that a filter fits, in the order in which it was stored: read by a consumer that lives for a moment. */
 export async function scan(bucket: Bucket, connection: Connection, filter: string): Promise<readonly Found[]> {
   const { api, stream } = bucket;
-  const { name, num_pending: count } = await api.call<{ readonly name: string; readonly num_pending: number }>(
-    `CONSUMER.CREATE.${stream}`,
-    {
-      stream_name: stream,
-      config: {
-        ack_policy: "none",
-        deliver_policy: "all",
-        filter_subject: bucket.subjectOf(filter),
-        headers_only: true,
-        mem_storage: true,
-        num_replicas: 1,
-        inactive_threshold: 10_000_000_000,
-      },
+  const { name, num_pending: count } = await api.call<ScanInfo>(`CONSUMER.CREATE.${stream}`, {
+    stream_name: stream,
+    config: {
+      ack_policy: "none",
+      deliver_policy: "all",
+      filter_subject: bucket.subjectOf(filter),
+      headers_only: true,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: 10_000_000_000,
     },
-  );
+  });
   try {
     const found: Found[] = [];
     while (found.length < count) {
       const messages = await pull(connection, api.subjectOf(`CONSUMER.MSG.NEXT.${stream}.${name}`));
       if (messages.length === 0) break;
       found.push(...messages.map((message) => toFound(bucket, message)));
+      // What was removed meanwhile does not come, and servers up to 2.9 do not answer a request for it.
+      if (found.length < count && (await isAtEnd(bucket, name))) break;
     }
     return found;
   } finally {
     // It ends by itself otherwise.
     await api.call(`CONSUMER.DELETE.${stream}.${name}`, undefined).catch(() => undefined);
   }
+}
+
+async function isAtEnd({ api, stream }: Bucket, name: string): Promise<boolean> {
+  return (await api.call<ScanInfo>(`CONSUMER.INFO.${stream}.${name}`, undefined)).num_pending === 0;
 }
 
 /** Those that are there, up to a batch. */
@@ -65,7 +76,9 @@ function pull(connection: Connection, subject: string): Promise<readonly Msg[]> 
         if (!message.reply || messages.length === batch) end(undefined);
       },
     });
-    connection.driver.publish(subject, JSON.stringify({ batch, no_wait: true }), { reply: inbox });
+    connection.driver.publish(subject, JSON.stringify({ batch, no_wait: true, expires: longestPull * nanoseconds }), {
+      reply: inbox,
+    });
   });
 }
 
