@@ -4,6 +4,7 @@ import { bullmq } from "./subjects/bullmq.ts";
 import { rawAmqplib } from "./subjects/raw-amqplib.ts";
 import { rawJetStream } from "./subjects/raw-jetstream.ts";
 import { rawRedis } from "./subjects/raw-redis.ts";
+import { rawScripts } from "./subjects/raw-scripts.ts";
 import { rawStreams } from "./subjects/raw-streams.ts";
 import { taskferry, taskferryMemory, taskferryRabbitmq, taskferryWithoutResults } from "./subjects/taskferry.ts";
 import { chains, groupsOf, independent } from "./subjects/workflows.ts";
@@ -21,6 +22,7 @@ interface Entry {
 /** In the order of the table; `medium` says what they run on. */
 export const subjects: Readonly<Record<string, Entry>> = {
   "raw ioredis": { medium: "redis", subject: rawRedis },
+  "raw ioredis, scripts": { medium: "redis", subject: rawScripts },
   "raw ioredis streams": { medium: "redis", subject: rawStreams },
   "taskferry redisList": { medium: "redis", subject: taskferry },
   "taskferry redisStream": { medium: "redis", subject: taskferry, scheme: "redis+stream:" },
