@@ -8,6 +8,7 @@ import {
   memory,
   memoryState,
   provide,
+  type StateStore,
   type Task,
 } from "../../src/index.ts";
 import { gate, stage } from "./setup.ts";
@@ -22,6 +23,12 @@ async function enqueueAll<TInput, TResult>(
     if (result.status === "refused") throw result.error;
     return result.handle as Handle<TResult>;
   });
+}
+
+async function runAll(client: Client, task: Task<number, number>, count: number): Promise<void> {
+  const inputs = Array.from({ length: count }, (_, n) => n);
+  const handles = await enqueueAll(client, task, inputs);
+  await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
 }
 
 /** The most starts within any span of `per` milliseconds. */
@@ -148,12 +155,7 @@ describe("a limit of rate", () => {
     const per = 200;
     const task = defineTask<number>("paced", { limit: { rate: { limit, per } } });
     const { client } = await stage([task.handler(() => void starts.push(performance.now()))]);
-    const handles = await enqueueAll(
-      client,
-      task,
-      Array.from({ length: limit * 2 }, (_, n) => n),
-    );
-    await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
+    await runAll(client, task, limit * 2);
     expect(starts).toHaveLength(limit * 2);
     expect(densest(starts, per)).toBeLessThanOrEqual(limit);
   });
@@ -169,12 +171,7 @@ describe("a limit of rate", () => {
     };
     const handler = task.handler(() => void starts.push(performance.now()));
     const { client } = await stage([handler], { middlewares: [{ name: "late", execute }] });
-    const handles = await enqueueAll(
-      client,
-      task,
-      Array.from({ length: 10 }, (_, n) => n),
-    );
-    await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
+    await runAll(client, task, 10);
     expect(densest(starts, per)).toBeLessThanOrEqual(5);
   });
 
@@ -185,13 +182,40 @@ describe("a limit of rate", () => {
     const task = defineTask<number>("provided", { limit: { rate: { limit: 5, per } } });
     const handler = task.handler({ slow }, () => void starts.push(performance.now()));
     const { client } = await stage([handler]);
-    const handles = await enqueueAll(
-      client,
-      task,
-      Array.from({ length: 15 }, (_, n) => n),
-    );
-    await Promise.all(handles.map((handle) => handle.result({ timeout: "20s" })));
+    await runAll(client, task, 15);
     expect(densest(starts, per)).toBeLessThanOrEqual(5);
+  });
+
+  test("a start that nobody is there for any more, once the store answers, is not kept", async () => {
+    const state = memoryState();
+    await state.connect();
+    const [asked, answer, granted] = [gate(), gate(), gate()];
+    let hasRefused = false;
+    const slow: StateStore = {
+      ...state,
+      add: async (set, ...rest) => {
+        const isRate = set.at(-1) === "rate";
+        // Whoever was refused waits in the worker by the next question.
+        if (isRate && hasRefused) {
+          asked.open();
+          await answer.promise;
+        }
+        const answered = await state.add(set, ...rest);
+        if (isRate && hasRefused && answered.added.length > 0) granted.open();
+        hasRefused ||= isRate && answered.added.length === 0;
+        return answered;
+      },
+    };
+    const task = defineTask<number>("left", { limit: { rate: { limit: 1, per: 100 } } });
+    const { client } = await stage([task.handler(() => undefined)], { state: slow });
+    await (await client.enqueue(task, 0)).result({ timeout: "10s" });
+    const waiting = await client.enqueue(task, 1, { expires: 1_000 });
+    await asked.promise;
+    await expect(waiting.result({ timeout: "10s" })).rejects.toMatchObject({ code: "TASK_EXPIRED" });
+    answer.open();
+    await granted.promise;
+    const starts = () => state.members(["limits", "left", "all", "rate"]);
+    await expect.poll(starts, { interval: 20, timeout: 10_000 }).toEqual([]);
   });
 });
 

@@ -226,7 +226,9 @@ export class LimitedKey {
   #hold(job: Job, start: Start): void {
     const place = this.#spare.shift() as Place;
     this.#held.set(job, { ...place, begun: monotonicNow(), start });
-    if (start.isCounted) job.onBegin = () => this.#parts.permits.begin(start);
+    const { permits } = this.#parts;
+    permits.keep(start);
+    job.onBegin = () => permits.begin(start);
   }
 
   /** Lets others have the places that nobody here can use, or that were here for long. */

@@ -15,8 +15,6 @@ export interface Start {
   readonly name: string;
   /** Since when it counts, at least; on the monotonic clock. */
   readonly since: number;
-  /** Whether it is remembered by itself, and so has to be told of as the handler begins. */
-  readonly isCounted: boolean;
 }
 
 /** Starts up to this many are remembered one by one, so that no span of time sees more. */
@@ -34,7 +32,7 @@ export class Permits {
   #made = 0;
   /** When starts of this worker count no longer, on the monotonic clock. */
   readonly #ends: number[] = [];
-  /** Starts whose handlers have not begun yet. */
+  /** Starts of tasks that were let in and have not begun. */
   readonly #ahead = new Set<string>();
   #aheadTimer: NodeJS.Timeout | undefined;
   #leaving: string[] = [];
@@ -62,6 +60,14 @@ export class Permits {
     const { rate } = this.#limit;
     if (rate === undefined) return Array.from({ length: wanted }, () => always);
     return rate.limit > largestLog ? this.#countStarts(wanted, rate) : this.#logStarts(wanted, rate);
+  }
+
+  /** To be told who has a start: others must not have it before the handler begins, however long that takes. */
+  keep({ name }: Start): void {
+    const { rate } = this.#limit;
+    if (rate === undefined || rate.limit > largestLog) return;
+    this.#ahead.add(name);
+    this.#renewAhead(rate);
   }
 
   /** The span of a rate begins with the handler, which slow replies, middlewares and a busy worker put off. */
@@ -118,21 +124,16 @@ export class Permits {
     const names = this.#names(Math.min(wanted, limit));
     const { added } = await this.#parts.state.add(this.#rateKey, names, { ttl, max: limit });
     const end = monotonicNow() + ttl;
-    for (const name of added) {
-      this.#ends.push(end);
-      this.#ahead.add(name);
-    }
-    if (added.length > 0) this.#keepAhead({ limit, per });
-    return added.map((name) => ({ name, since, isCounted: true }));
+    for (const _ of added) this.#ends.push(end);
+    return added.map((name) => ({ name, since }));
   }
 
-  /** Others must not have the starts of those that wait for their middlewares and providers, however long that takes. */
-  #keepAhead(rate: NonNullable<ResolvedLimit["rate"]>): void {
+  #renewAhead(rate: NonNullable<ResolvedLimit["rate"]>): void {
     this.#aheadTimer ??= setTimeout(
       () => {
         this.#aheadTimer = undefined;
         this.#countAnew([...this.#ahead], rate);
-        this.#keepAhead(rate);
+        this.#renewAhead(rate);
       },
       Math.min(rate.per / 3, 2 ** 31 - 1),
     );
@@ -169,7 +170,7 @@ export class Permits {
 }
 
 /** One that needs no more attention. */
-const always: Start = { name: "", since: Number.POSITIVE_INFINITY, isCounted: false };
+const always: Start = { name: "", since: Number.POSITIVE_INFINITY };
 
 /** Milliseconds by which a start may be late without being told of again. */
 function slackOf(per: number): number {
