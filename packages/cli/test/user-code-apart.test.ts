@@ -67,10 +67,11 @@ describe("user code apart from connections and leases", () => {
     const handle = await client.enqueue(block, 1_500);
     expect(await handle.outcome()).toMatchObject({ status: "succeeded", result: 1_500, attempt: 0 });
     expect(await beside.result()).toBe(200);
-    // A machine that stands still blocks an event loop, too: that may have been told of the other one before.
-    const [warning] = await worker.waitForOutput(/^.*"tasks":\["block"\].*a handler blocked the event loop.*$/m);
-    expect(JSON.parse(warning)).toMatchObject({ level: "warn" });
-    expect(JSON.parse(warning).milliseconds).toBeGreaterThanOrEqual(1_400);
+    await worker.waitForOutput(/"tasks":\["block"\].*a handler blocked the event loop/);
+    const warnings = worker.logs().match(/^.*a handler blocked the event loop.*$/gm) ?? [];
+    // A machine that stands still for a moment blocks an event loop, too, and for less.
+    const long = warnings.map((line) => JSON.parse(line)).filter(({ milliseconds }) => milliseconds >= 1_400);
+    expect(long).toEqual([expect.objectContaining({ level: "warn", tasks: ["block"] })]);
     expect(worker.logs()).not.toMatch(/"leases could not be renewed"|belongs to another worker/);
   });
 
